@@ -1,0 +1,193 @@
+//! The license: what was bought, and GitLab's own counts of what is used.
+//!
+//! Seats bought follow from the live count, so that every size of instance tells the same story: on Premium more is in
+//! use than was bought and the peak was higher still; on Ultimate there is room, and the nightly count differs by one
+//! from the live one. The figures obey GitLab's rules: `maximum_user_count` is the larger of the historical peak and
+//! today's count; `overage` is counted from today's count while the license runs and from the peak afterwards, is never
+//! negative, and is 0 where `user_limit` is 0.
+
+use serde::Serialize;
+use time::{Date, Duration, OffsetDateTime};
+
+use crate::calendar::{Day, Instant};
+use crate::options::{LicenseTerm, Options};
+use crate::scenario::Plan;
+use crate::truth::{day, moment, optional_day};
+
+/// The facts of a license, as `GET /license` gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LicenseFacts {
+    /// Row id.
+    pub id: u64,
+    /// `premium` or `ultimate`.
+    pub plan: &'static str,
+    /// When it was installed.
+    #[serde(serialize_with = "moment")]
+    pub created_at: OffsetDateTime,
+    /// First day.
+    #[serde(serialize_with = "day")]
+    pub starts_at: Date,
+    /// Last day; `None` without end.
+    #[serde(serialize_with = "optional_day")]
+    pub expires_at: Option<Date>,
+    /// Highest daily count inside the term.
+    pub historical_max: u64,
+    /// The larger of that and today's count.
+    pub maximum_user_count: u64,
+    /// Whether it has ended.
+    pub expired: bool,
+    /// Seats over what was bought, by GitLab's rule for this endpoint.
+    pub overage: u64,
+    /// Seats bought; 0 is unlimited.
+    pub user_limit: u64,
+    /// Seats in use by the nightly count.
+    pub active_users: u64,
+}
+
+/// The license of an instance on which `seats` people use a seat now; `None` where there is none.
+pub(crate) fn facts(options: &Options, seats: u64) -> Option<LicenseFacts> {
+    let plan = options.scenario.plan()?;
+    let (bought, nightly, peak) = match plan {
+        Plan::Premium => {
+            let active = seats;
+            (rounded(active - active / 16), active, active + active / 40 + 1)
+        }
+        Plan::Ultimate => {
+            let nightly = seats.saturating_sub(1);
+            (rounded(seats + seats / 8 + 10), nightly, seats + seats / 50)
+        }
+    };
+    let (age, length, limit) = match options.license_term {
+        LicenseTerm::Current => (200, Some(365), bought),
+        LicenseTerm::Expired => (400, Some(365), bought),
+        LicenseTerm::Unrestricted => (200, None, 0),
+    };
+    let starts_at = options.today.saturating_sub(Duration::days(age));
+    let expires_at = length.map(|days| starts_at.saturating_add(Duration::days(days)));
+    let expired = expires_at.is_some_and(|end| end < options.today);
+    let maximum_user_count = peak.max(nightly);
+    let counted = if expired { maximum_user_count } else { nightly };
+    Some(LicenseFacts {
+        id: 7,
+        plan: plan.name(),
+        created_at: Instant::at(starts_at, 26_100_511).0,
+        starts_at,
+        expires_at,
+        historical_max: peak,
+        maximum_user_count,
+        expired,
+        overage: if limit == 0 { 0 } else { counted.saturating_sub(limit) },
+        user_limit: limit,
+        active_users: nightly,
+    })
+}
+
+/// Licenses are sold in round numbers; small ones stay exact, so that a tiny instance keeps its overage.
+fn rounded(seats: u64) -> u64 {
+    if seats < 50 { seats.saturating_sub(1).max(1) } else { seats - seats % 5 }
+}
+
+#[derive(Serialize)]
+struct Licensee {
+    #[serde(rename = "Name")]
+    name: &'static str,
+    #[serde(rename = "Company")]
+    company: &'static str,
+    #[serde(rename = "Email")]
+    email: &'static str,
+}
+
+#[derive(Serialize)]
+struct NoAddOns {}
+
+#[derive(Serialize)]
+struct Row {
+    id: u64,
+    plan: &'static str,
+    created_at: Instant,
+    starts_at: Day,
+    expires_at: Option<Day>,
+    historical_max: u64,
+    maximum_user_count: u64,
+    licensee: Licensee,
+    add_ons: NoAddOns,
+    expired: bool,
+    overage: u64,
+    user_limit: u64,
+    active_users: u64,
+}
+
+/// The body of `GET /license`; `null` on Enterprise Edition without a license.
+pub(crate) fn body(facts: Option<&LicenseFacts>) -> Vec<u8> {
+    let row = facts.map(|facts| Row {
+        id: facts.id,
+        plan: facts.plan,
+        created_at: Instant(facts.created_at),
+        starts_at: Day(facts.starts_at),
+        expires_at: facts.expires_at.map(Day),
+        historical_max: facts.historical_max,
+        maximum_user_count: facts.maximum_user_count,
+        licensee: Licensee { name: "Dana Admin", company: "Example GmbH", email: "dana@example.test" },
+        add_ons: NoAddOns {},
+        expired: facts.expired,
+        overage: facts.overage,
+        user_limit: facts.user_limit,
+        active_users: facts.active_users,
+    });
+    serde_json::to_vec(&row).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+    use time::macros::date;
+
+    fn of(scenario: Scenario, license_term: LicenseTerm, seats: u64) -> Option<LicenseFacts> {
+        let today = date!(2026 - 03 - 04);
+        facts(&Options { scenario, license_term, today, ..Options::default() }, seats)
+    }
+
+    #[test]
+    fn premium_is_over_now_and_more_so_at_its_peak() {
+        for seats in [2, 3, 17, 49, 50, 51, 214, 100_000] {
+            let license = of(Scenario::SelfManagedPremium, LicenseTerm::Current, seats).unwrap();
+            assert_eq!(license.active_users, seats);
+            assert!(license.overage > 0, "{license:?}");
+            assert_eq!(license.overage, license.active_users - license.user_limit);
+            assert!(license.maximum_user_count - license.user_limit > license.overage);
+        }
+    }
+
+    #[test]
+    fn ultimate_has_room_and_counts_one_less_than_live() {
+        let license = of(Scenario::SelfManagedUltimate, LicenseTerm::Current, 214).unwrap();
+        assert_eq!((license.active_users, license.overage), (213, 0));
+        assert!(license.maximum_user_count < license.user_limit);
+    }
+
+    #[test]
+    fn an_ended_license_counts_from_its_peak_and_an_open_one_not_at_all() {
+        let ended = of(Scenario::SelfManagedPremium, LicenseTerm::Expired, 214).unwrap();
+        assert!(ended.expired);
+        assert_eq!(ended.expires_at, Some(date!(2026 - 01 - 28)));
+        assert_eq!(ended.overage, ended.maximum_user_count - ended.user_limit);
+        let open = of(Scenario::SelfManagedPremium, LicenseTerm::Unrestricted, 214).unwrap();
+        assert_eq!((open.user_limit, open.overage, open.expires_at), (0, 0, None));
+    }
+
+    #[test]
+    fn without_a_license_the_body_is_null() {
+        assert_eq!(of(Scenario::Unlicensed, LicenseTerm::Current, 0), None);
+        assert_eq!(body(None), b"null");
+        let license = of(Scenario::SelfManagedPremium, LicenseTerm::Current, 214).unwrap();
+        assert_eq!(
+            String::from_utf8(body(Some(&license))).unwrap(),
+            "{\"id\":7,\"plan\":\"premium\",\"created_at\":\"2025-08-16T07:15:00.511Z\",\"starts_at\":\"2025-08-16\",\
+             \"expires_at\":\"2026-08-16\",\"historical_max\":220,\"maximum_user_count\":220,\
+             \"licensee\":{\"Name\":\"Dana Admin\",\"Company\":\"Example GmbH\",\"Email\":\"dana@example.test\"},\
+             \"add_ons\":{},\"expired\":false,\"overage\":14,\"user_limit\":200,\"active_users\":214}"
+        );
+    }
+}

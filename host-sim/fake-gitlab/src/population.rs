@@ -1,0 +1,270 @@
+//! Who is on the instance.
+//!
+//! Keeps eight bytes for each account: its id and its row in the table of archetypes. Everything else of an account is
+//! computed when it is asked for, from the seed and the account's place, so that a million accounts cost 8 MB.
+//! Accounts are in the order of their ids, and so in the order of their creation.
+
+use time::{Date, Duration};
+
+use crate::account::{Account, Internal};
+use crate::archetype::{self, AccountKind, Archetype, Membership, State};
+use crate::calendar::Instant;
+use crate::options::Options;
+use crate::random::{Purpose, below};
+use crate::scenario::{Plan, Scenario};
+
+/// Years of history of every instance.
+const HISTORY_DAYS: i64 = 6 * 365;
+
+/// The youngest accounts, 3 % of all and at least one, were made in this many last days.
+const RECENT_DAYS: i64 = 14;
+
+/// One access token's account comes after this many of the walk.
+const WALK_PER_BOT: u32 = 25;
+
+/// How many accounts of the walk precede the internal ones.
+const WALK_BEFORE_INTERNALS: u32 = 5;
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    id: u32,
+    cast: Cast,
+}
+
+/// Which archetype an account has.
+#[derive(Debug, Clone, Copy)]
+enum Cast {
+    Root,
+    Member,
+    Blocked,
+    /// Drawn from the table with this number below `TOTAL_WEIGHT`.
+    Drawn(u16),
+    /// This row of the table: one of the first accounts.
+    Row(u8),
+    ProjectBot,
+    Internal(Internal),
+}
+
+/// All accounts of an instance.
+#[derive(Debug)]
+pub(crate) struct Population {
+    pub(crate) scenario: Scenario,
+    pub(crate) today: Date,
+    pub(crate) seed: u64,
+    /// The name under which the instance believes to be reached, relative root included; profiles and `Link` begin
+    /// with it.
+    pub(crate) external_url: String,
+    slots: Vec<Slot>,
+    seats: u64,
+}
+
+impl Population {
+    pub(crate) fn new(options: &Options, external_url: String) -> Self {
+        let mut slots = Vec::new();
+        let mut last_id = 0_u32;
+        let mut add = |slots: &mut Vec<Slot>, cast: Cast| {
+            let gap = match below(options.seed, u64::from(last_id), Purpose::Gap, 40) {
+                // Ids 1 to 3 belong to the owners of tokens; after them, accounts that were deleted leave gaps.
+                gap @ 1..=6 if last_id >= 3 => u32::try_from(gap).unwrap_or(1),
+                _ => 0,
+            };
+            last_id += 1 + gap;
+            slots.push(Slot { id: last_id, cast });
+        };
+        for number in 0..options.users {
+            add(&mut slots, cast(options.seed, number));
+            if number + 1 == WALK_BEFORE_INTERNALS.min(options.users) {
+                for internal in Internal::ALL {
+                    add(&mut slots, Cast::Internal(internal));
+                }
+            }
+            if number % WALK_PER_BOT == WALK_PER_BOT / 2 || number + 1 == options.users {
+                add(&mut slots, Cast::ProjectBot);
+            }
+        }
+        let mut population = Self {
+            scenario: options.scenario,
+            today: options.today,
+            seed: options.seed,
+            external_url,
+            slots,
+            seats: 0,
+        };
+        let seats = (0..population.len()).filter(|place| population.seat(*place) == Some(true)).count();
+        population.seats = u64::try_from(seats).unwrap_or(u64::MAX);
+        population
+    }
+
+    /// Number of accounts, bots and internal ones among them.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How many use a seat at this moment.
+    pub(crate) fn seats(&self) -> u64 {
+        self.seats
+    }
+
+    /// Id of the account at a place, 0 beyond the end.
+    pub(crate) fn id(&self, place: usize) -> u64 {
+        self.slots.get(place).map_or(0, |slot| u64::from(slot.id))
+    }
+
+    /// The first place whose id is above `id`.
+    pub(crate) fn place_after(&self, id: u64) -> usize {
+        self.slots.partition_point(|slot| u64::from(slot.id) <= id)
+    }
+
+    /// The first place whose id is `id` or more.
+    pub(crate) fn place_from(&self, id: u64) -> usize {
+        self.slots.partition_point(|slot| u64::from(slot.id) < id)
+    }
+
+    /// What kind of account is at a place.
+    pub(crate) fn archetype(&self, place: usize) -> Archetype {
+        match self.slots.get(place).map(|slot| slot.cast) {
+            Some(Cast::Root) => archetype::ROOT,
+            Some(Cast::Blocked) => archetype::BLOCKED,
+            Some(Cast::Drawn(ticket)) => archetype::drawn(u64::from(ticket)),
+            Some(Cast::Row(row)) => archetype::TABLE.get(usize::from(row)).copied().unwrap_or(archetype::MEMBER),
+            Some(Cast::ProjectBot) => archetype::PROJECT_BOT,
+            Some(Cast::Internal(_)) => archetype::INTERNAL,
+            Some(Cast::Member) | None => archetype::MEMBER,
+        }
+    }
+
+    /// Whether an account is one of those that an administrator's walk yields.
+    pub(crate) fn walked(&self, place: usize) -> bool {
+        matches!(self.archetype(place).kind, AccountKind::Human | AccountKind::ServiceAccount)
+    }
+
+    /// Which internal account is at a place, if one is.
+    pub(crate) fn internal(&self, place: usize) -> Option<Internal> {
+        match self.slots.get(place).map(|slot| slot.cast) {
+            Some(Cast::Internal(internal)) => Some(internal),
+            _ => None,
+        }
+    }
+
+    /// `using_license_seat`: `None` where the edition has no such key.
+    pub(crate) fn seat(&self, place: usize) -> Option<bool> {
+        seat(self.scenario, &self.archetype(place))
+    }
+
+    /// When the account at a place was made. Grows with the place.
+    pub(crate) fn created_at(&self, place: usize) -> Instant {
+        let place = i64::try_from(place).unwrap_or(i64::MAX);
+        let len = i64::try_from(self.len()).unwrap_or(i64::MAX).max(1);
+        let recent = (len * 3 / 100).max(1);
+        let old = len - recent;
+        let (first_day, days, rank, of) = if place >= old {
+            (-RECENT_DAYS, RECENT_DAYS, place - old, recent)
+        } else {
+            (-HISTORY_DAYS, HISTORY_DAYS - RECENT_DAYS, place, old)
+        };
+        let span = days * 86_400_000;
+        // 128 bits, because a million places times six years in milliseconds leaves little room in 63.
+        let start = i64::try_from(i128::from(span) * i128::from(rank) / i128::from(of)).unwrap_or(0);
+        let step = u64::try_from(span / of).unwrap_or(0);
+        let subject = u64::try_from(place).unwrap_or(0);
+        let jitter = i64::try_from(below(self.seed, subject, Purpose::CreatedAt, step)).unwrap_or(0);
+        Instant::at(self.today.saturating_add(Duration::days(first_day)), start + jitter)
+    }
+
+    /// The account at a place, in full.
+    pub(crate) fn account(&self, place: usize) -> Account {
+        Account::make(self, place)
+    }
+}
+
+fn cast(seed: u64, number: u32) -> Cast {
+    match number {
+        0 => Cast::Root,
+        1 => Cast::Member,
+        2 => Cast::Blocked,
+        number => match u8::try_from(number - 3) {
+            Ok(row) if usize::from(row) < archetype::TABLE.len() => Cast::Row(row),
+            _ => {
+                let ticket = below(seed, u64::from(number), Purpose::Archetype, archetype::TOTAL_WEIGHT);
+                Cast::Drawn(u16::try_from(ticket).unwrap_or(0))
+            }
+        },
+    }
+}
+
+/// GitLab's seat rule for self-managed instances (reference: `ee/app/models/ee/user.rb`).
+fn seat(scenario: Scenario, archetype: &Archetype) -> Option<bool> {
+    if !scenario.enterprise() {
+        return None;
+    }
+    let candidate = archetype.state == State::Active && archetype.kind == AccountKind::Human;
+    Some(match scenario.plan() {
+        None => false,
+        Some(Plan::Ultimate) => candidate && archetype.membership == Membership::Working,
+        Some(Plan::Premium) => {
+            candidate && !(archetype.membership == Membership::Minimal && scenario.minimal_access_is_free())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use time::macros::date;
+
+    fn population(scenario: Scenario, users: u32, seed: u64) -> Population {
+        let today = date!(2026 - 03 - 04);
+        Population::new(&Options { scenario, users, seed, today, ..Options::default() }, String::new())
+    }
+
+    #[test]
+    fn forty_accounts_show_every_state_and_kind() {
+        let people = population(Scenario::SelfManagedPremium, 40, 9);
+        let seen: Vec<_> = (0..people.len()).map(|place| people.archetype(place)).collect();
+        assert_eq!(seen.iter().map(|a| a.state).collect::<HashSet<_>>().len(), 6);
+        assert_eq!(seen.iter().map(|a| a.kind).collect::<HashSet<_>>().len(), 4);
+        assert_eq!(seen.iter().map(|a| a.used).collect::<HashSet<_>>().len(), 5);
+        assert_eq!((0..people.len()).filter(|place| people.walked(*place)).count(), 40);
+    }
+
+    #[test]
+    fn an_account_costs_eight_bytes() {
+        assert_eq!(size_of::<Slot>(), 8);
+    }
+
+    #[test]
+    fn ids_rise_with_gaps_and_creation_follows_them() {
+        let people = population(Scenario::SelfManagedPremium, 2_000, 3);
+        for place in 1..people.len() {
+            assert!(people.id(place) > people.id(place - 1));
+            assert!(people.created_at(place) >= people.created_at(place - 1));
+        }
+        assert_eq!([people.id(0), people.id(1), people.id(2)], [1, 2, 3]);
+        assert!(people.id(people.len() - 1) > u64::try_from(people.len()).unwrap_or(0), "no gap");
+        let last = people.created_at(people.len() - 1).0.date();
+        assert!(last >= date!(2026 - 02 - 18) && last < date!(2026 - 03 - 04), "{last}");
+        assert_eq!(people.place_after(people.id(77)), 78);
+        assert_eq!(people.place_from(people.id(77)), 77);
+    }
+
+    #[test]
+    fn the_seat_rule_follows_plan_and_version() {
+        let minimal = Archetype { membership: Membership::Minimal, ..archetype::MEMBER };
+        let guest = Archetype { membership: Membership::Guest, ..archetype::MEMBER };
+        let nothing = Archetype { membership: Membership::Nothing, ..archetype::MEMBER };
+        for (scenario, expected) in [
+            (Scenario::SelfManagedPremium, [Some(true), Some(false), Some(true), Some(true), Some(false)]),
+            (Scenario::AdminMode, [Some(true), Some(true), Some(true), Some(true), Some(false)]),
+            (Scenario::Older, [Some(true), Some(true), Some(true), Some(true), Some(false)]),
+            (Scenario::SelfManagedUltimate, [Some(true), Some(false), Some(false), Some(false), Some(false)]),
+            (Scenario::Unlicensed, [Some(false); 5]),
+            (Scenario::Community, [None; 5]),
+        ] {
+            let cases = [archetype::MEMBER, minimal, guest, nothing, archetype::BLOCKED];
+            assert_eq!(cases.map(|case| seat(scenario, &case)), expected, "{scenario}");
+        }
+        assert_eq!(seat(Scenario::SelfManagedPremium, &archetype::PROJECT_BOT), Some(false));
+        assert_eq!(seat(Scenario::SelfManagedPremium, &archetype::INTERNAL), Some(false));
+    }
+}

@@ -1,0 +1,204 @@
+//! The listener: HTTP/1.1 with keep-alive on one address, until it is told to stop.
+//!
+//! No request can stop it: what the protocol refuses ends its own connection and nothing else. Stopping breaks off all
+//! connections, requests in flight among them.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::answer::Answer;
+use crate::instance::Instance;
+use crate::journal::LoggedRequest;
+use crate::options::{FEWEST_USERS, MOST_USERS, Options};
+use crate::token::Tokens;
+use crate::truth::Truth;
+
+/// Connections that may wait to be accepted: a benchmark opens hundreds at once.
+const BACKLOG: u32 = 1024;
+
+/// Rest after a failed `accept`. Without it, running out of file descriptors would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Why a stand-in did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// [`Options::users`] is out of range.
+    #[error("{0} users: there must be from {FEWEST_USERS} to {MOST_USERS}")]
+    Users(u32),
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The runtime stopped while the data was made.
+    #[error("the runtime stopped while the data was made")]
+    Stopped,
+}
+
+/// A running stand-in. Dropping it stops it.
+#[derive(Debug)]
+pub struct FakeGitlab {
+    instance: Arc<Instance>,
+    address: SocketAddr,
+    connections: Arc<AtomicU64>,
+    /// Dropped with the handle, which tells the listener to stop.
+    stop: oneshot::Sender<()>,
+    listener: JoinHandle<()>,
+}
+
+/// Start a stand-in on the current tokio runtime. Returns when it listens.
+///
+/// # Errors
+/// [`StartError::Users`] for a number of accounts out of range, [`StartError::Listen`] for an address that cannot be
+/// had.
+pub async fn start(options: Options) -> Result<FakeGitlab, StartError> {
+    if !(FEWEST_USERS..=MOST_USERS).contains(&options.users) {
+        return Err(StartError::Users(options.users));
+    }
+    let failed = |source| StartError::Listen { address: options.address, source };
+    let listener = listen(options.address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    // A million accounts take a moment, which must not hold up others on this runtime.
+    let instance = tokio::task::spawn_blocking(move || Instance::new(options, address));
+    let instance = Arc::new(instance.await.map_err(|_| StartError::Stopped)?);
+    let connections = Arc::new(AtomicU64::new(0));
+    let (stop, stopped) = oneshot::channel();
+    let listener = tokio::spawn(accept(listener, Arc::clone(&instance), Arc::clone(&connections), stopped));
+    Ok(FakeGitlab { instance, address, connections, stop, listener })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A stand-in that was just stopped leaves its port in TIME_WAIT; the next one may have it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+async fn accept(
+    listener: TcpListener,
+    instance: Arc<Instance>,
+    connections: Arc<AtomicU64>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            // Told to stop, or the handle is gone; both end here.
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let number = connections.fetch_add(1, Ordering::Relaxed) + 1;
+                    open.spawn(serve(stream, number, Arc::clone(&instance)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            // Finished connections are let go at once: a long run makes many.
+            Some(_) = open.join_next() => {}
+        }
+    }
+    drop(listener);
+    open.shutdown().await;
+}
+
+async fn serve(stream: TcpStream, connection: u64, instance: Arc<Instance>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(connection, %error, "small answers may be late");
+    }
+    let service = service_fn(move |request| {
+        let instance = Arc::clone(&instance);
+        async move { Ok::<_, Infallible>(answer(&instance, connection, request).await) }
+    });
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(connection, %error, "a connection ended");
+    }
+}
+
+async fn answer(instance: &Instance, connection: u64, request: Request<Incoming>) -> Answer {
+    // No endpoint takes a body; one that comes is skipped by the connection.
+    let (request, _) = request.into_parts();
+    let number = instance.journal.arrived(connection, &request);
+    let answer = instance.answer(number, &request).await;
+    instance.journal.answered(number, answer.status().as_u16());
+    answer
+}
+
+impl FakeGitlab {
+    /// Where a client reaches it: scheme, address and relative root, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        self.instance.base_url.clone()
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The tokens that it knows; they are constants of the type.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &Tokens
+    }
+
+    /// What is true on it. The first call computes it, which takes about a microsecond for each account.
+    #[must_use]
+    pub fn truth(&self) -> &Truth {
+        self.instance.truth()
+    }
+
+    /// The latest 65,536 requests, in the order of their arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.instance.journal.kept()
+    }
+
+    /// How many requests arrived.
+    #[must_use]
+    pub fn request_count(&self) -> u64 {
+        self.instance.journal.seen()
+    }
+
+    /// How many connections were accepted.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Serialise every row that is kept (about 260,000) before it is asked for, so that a benchmark does not measure it.
+    pub async fn warm_up(&self) {
+        let instance = Arc::clone(&self.instance);
+        let made = tokio::task::spawn_blocking(move || instance.rows.make(&instance.population, usize::MAX));
+        if made.await.is_err() {
+            tracing::debug!("rows are made when asked for");
+        }
+    }
+
+    /// Stop: nothing listens and no connection is open when this returns.
+    pub async fn shutdown(self) {
+        drop(self.stop);
+        if let Err(error) = self.listener.await {
+            tracing::warn!(%error, "the listener had failed");
+        }
+    }
+}

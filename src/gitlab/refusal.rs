@@ -1,0 +1,277 @@
+//! What an answer that is not data means.
+//!
+//! Guarantees: the one place where a status, a content type and an error body become a meaning. Two families of JSON
+//! errors are told apart: key `message` comes from an endpoint (no right, or gone), key `error` from the layers before
+//! it (no such route, bad token, small scope). Whether a body is JSON is decided by its `Content-Type`; only where
+//! that is missing does the body itself decide.
+//!
+//! Refuses to repeat a body. One sentence of it, cleaned and cut, is the most that is kept.
+//!
+//! Source: GitLab 13.x to 19.3, `lib/api/helpers.rb`, `lib/api/api_guard.rb`, `lib/api/api.rb`, Rack::Attack.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::clock::Clock;
+use crate::failure::Rejection;
+use crate::quoting::quoted;
+use crate::transport::{Response, TransportError};
+
+/// Longest accepted wait, in seconds: a day. What is beyond is a fault of the server, or an attempt to put the run off
+/// for ever.
+const LONGEST_WAIT: u64 = 86_400;
+
+/// What answered in place of GitLab's API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stranger {
+    /// GitLab's or a proxy's page where people sign in.
+    SignInPage,
+    /// A redirect to another host, which is named.
+    OtherHost(String),
+    /// A redirect on the same host.
+    Moved,
+    /// A web page.
+    WebPage,
+    /// Something that is neither a page nor JSON; its content type.
+    OtherContent(String),
+}
+
+/// Why there is no data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The network or the host gave no answer.
+    NoAnswer(TransportError),
+    /// 401 for the token; a sentence of GitLab's if there is a telling one.
+    Token(Rejection, Option<String>),
+    /// 403: the token's scopes do not reach; which would do.
+    Scope(Vec<String>),
+    /// 403: a fine-grained token lacks a permission; GitLab's sentence.
+    Permission(String),
+    /// 403: the account may not, with GitLab's sentence (blocked, deactivated, terms not accepted).
+    Account(String),
+    /// 403 without a word: not an effective administrator, or an address filter.
+    NotAllowed,
+    /// 404 by the router: this GitLab has no such endpoint.
+    NoSuchEndpoint,
+    /// 404 by the endpoint: gone, or hidden.
+    NotFound,
+    /// 429; seconds to wait if the server said.
+    TooOften(Option<u32>),
+    /// A web page with 403, or with the mark of a bot check: something before GitLab asks for a browser.
+    BrowserCheck(u16),
+    /// 5xx.
+    ServerError(u16),
+    /// Any other status; GitLab's sentence.
+    Unexpected(u16, String),
+    /// The answer is not GitLab's API.
+    NotTheApi(Stranger),
+    /// 200, and not what the endpoint answers. What is wrong, without any of the content.
+    Unreadable(String),
+}
+
+impl From<TransportError> for Refusal {
+    fn from(error: TransportError) -> Self {
+        Self::NoAnswer(error)
+    }
+}
+
+/// Read the JSON of an answer.
+///
+/// # Errors
+/// Whatever else came; see [`Refusal`].
+pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -> Result<T, Refusal> {
+    if response.status != 200 {
+        return Err(refusal(response, clock));
+    }
+    match content(response) {
+        Content::Json => {}
+        Content::Page => return Err(Refusal::NotTheApi(page(response))),
+        Content::Other(kind) => return Err(Refusal::NotTheApi(Stranger::OtherContent(kind))),
+    }
+    serde_json::from_slice(&response.body).map_err(|error| {
+        // The error's own text can quote the body, so that only its kind and place are kept.
+        let what = match error.classify() {
+            serde_json::error::Category::Syntax => "is no valid JSON",
+            serde_json::error::Category::Eof => "ends in the middle of its JSON",
+            serde_json::error::Category::Data => "is JSON of another shape than documented",
+            serde_json::error::Category::Io => "cannot be read",
+        };
+        Refusal::Unreadable(format!("the answer {what} (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+/// The same for an answer that may not have come.
+///
+/// # Errors
+/// Whatever else came, or that nothing did.
+pub fn decode<T: DeserializeOwned>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<T, Refusal> {
+    read(&answer?, clock)
+}
+
+enum Content {
+    Json,
+    Page,
+    Other(String),
+}
+
+fn content(response: &Response) -> Content {
+    let Some(kind) = response.header("content-type") else {
+        let looks_like_json = response
+            .body
+            .iter()
+            .find(|byte| !byte.is_ascii_whitespace())
+            .is_some_and(|byte| matches!(byte, b'{' | b'[' | b'n'));
+        return if looks_like_json { Content::Json } else { Content::Other("no content type".to_owned()) };
+    };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if kind == "application/json" || kind.ends_with("+json") {
+        Content::Json
+    } else if kind == "text/html" || kind == "application/xhtml+xml" {
+        Content::Page
+    } else {
+        Content::Other(quoted(&kind))
+    }
+}
+
+fn refusal(response: &Response, clock: &dyn Clock) -> Refusal {
+    let status = response.status;
+    match status {
+        300..=399 => return Refusal::NotTheApi(redirect(response)),
+        429 => return Refusal::TooOften(wait(response, clock)),
+        _ => {}
+    }
+    let error = match content(response) {
+        Content::Json => ErrorBody::read(&response.body),
+        Content::Page if status == 403 || asks_for_browser(response) => return Refusal::BrowserCheck(status),
+        Content::Page if status < 500 => return Refusal::NotTheApi(page(response)),
+        Content::Other(kind) if matches!(status, 401 | 404) || status < 300 => {
+            return Refusal::NotTheApi(Stranger::OtherContent(kind));
+        }
+        Content::Page | Content::Other(_) => ErrorBody::default(),
+    };
+    match status {
+        401 => unauthorized(&error),
+        403 => forbidden(&error),
+        404 => match (error.error, error.message) {
+            (Some(_), _) => Refusal::NoSuchEndpoint,
+            (None, Some(_)) => Refusal::NotFound,
+            (None, None) => Refusal::NotTheApi(Stranger::OtherContent("JSON of another service".to_owned())),
+        },
+        410 => Refusal::NoSuchEndpoint,
+        500..=599 => Refusal::ServerError(status),
+        _ => Refusal::Unexpected(status, error.sentence()),
+    }
+}
+
+/// The two families in one, as text.
+#[derive(Default)]
+struct ErrorBody {
+    message: Option<String>,
+    error: Option<String>,
+    description: Option<String>,
+    scope: Option<String>,
+}
+
+impl ErrorBody {
+    fn read(body: &[u8]) -> Self {
+        let value: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        // The limiter of single endpoints nests its sentence: {"message":{"error":"…"}}.
+        let nested = || Some(value.get("message")?.get("error")?.as_str()?.to_owned());
+        Self {
+            message: text("message").or_else(nested),
+            error: text("error"),
+            description: text("error_description"),
+            scope: text("scope"),
+        }
+    }
+
+    fn sentence(self) -> String {
+        quoted(&self.description.or(self.message).or(self.error).unwrap_or_default())
+    }
+}
+
+fn unauthorized(body: &ErrorBody) -> Refusal {
+    let contains = |text: &Option<String>, words: &str| {
+        text.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(words))
+    };
+    if contains(&body.error, "sign in or sign up") || contains(&body.message, "sign in or sign up") {
+        return Refusal::NotTheApi(Stranger::SignInPage);
+    }
+    if body.error.as_deref() == Some("invalid_token") {
+        if contains(&body.description, "expired") {
+            return Refusal::Token(Rejection::Expired, None);
+        }
+        if contains(&body.description, "revoked") {
+            return Refusal::Token(Rejection::Revoked, None);
+        }
+    }
+    let sentence = body.description.as_deref().map(quoted);
+    Refusal::Token(Rejection::Rejected, sentence.filter(|words| !words.is_empty()))
+}
+
+fn forbidden(body: &ErrorBody) -> Refusal {
+    match body.error.as_deref() {
+        Some("insufficient_scope") => {
+            let scopes = body.scope.as_deref().unwrap_or_default().split_whitespace();
+            return Refusal::Scope(scopes.map(quoted).take(8).collect());
+        }
+        Some("insufficient_granular_scope") => {
+            return Refusal::Permission(quoted(body.description.as_deref().unwrap_or_default()));
+        }
+        _ => {}
+    }
+    let sentence = body.message.as_deref().and_then(|message| message.strip_prefix("403 Forbidden - "));
+    match sentence.map(quoted) {
+        Some(words) if !words.is_empty() => Refusal::Account(words),
+        _ => Refusal::NotAllowed,
+    }
+}
+
+/// A page of a content delivery network which lets browsers through and nothing else.
+fn asks_for_browser(response: &Response) -> bool {
+    response.header("cf-mitigated").is_some()
+        || (response.status == 503 && begins_with_words(&response.body, "checking your browser"))
+}
+
+fn page(response: &Response) -> Stranger {
+    if begins_with_words(&response.body, "sign in") || begins_with_words(&response.body, "users/sign_in") {
+        Stranger::SignInPage
+    } else {
+        Stranger::WebPage
+    }
+}
+
+/// Whether the words, in lower case, stand in the first 16 KiB.
+fn begins_with_words(body: &[u8], words: &str) -> bool {
+    let head = body.get(..16 * 1024).unwrap_or(body);
+    head.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words.as_bytes()))
+}
+
+fn redirect(response: &Response) -> Stranger {
+    let location = response.header("location").unwrap_or_default();
+    if location.contains("/users/sign_in") {
+        return Stranger::SignInPage;
+    }
+    let Some((_, rest)) = location.split_once("//") else {
+        return Stranger::Moved;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    Stranger::OtherHost(quoted(host))
+}
+
+/// `Retry-After` in seconds, else `RateLimit-Reset` (Unix time) minus now. Some versions and limiters send neither.
+fn wait(response: &Response, clock: &dyn Clock) -> Option<u32> {
+    let number = |name: &str| response.header(name)?.trim().parse::<u64>().ok();
+    let seconds = number("retry-after").or_else(|| {
+        let reset = number("ratelimit-reset")?;
+        Some(reset.saturating_sub(clock.unix_seconds()))
+    })?;
+    u32::try_from(seconds.min(LONGEST_WAIT)).ok()
+}
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod tests;

@@ -1,0 +1,284 @@
+//! Single values in GitLab's answers: identifiers, days, moments, and whether a key was there at all.
+//!
+//! Guarantees: an [`Id`] keeps every digit, also beyond 64 bits; a [`Moment`] is UTC to the second whatever offset
+//! the instance writes; [`Presence`] keeps *absent* and *null* apart, since only the second says *never*.
+//!
+//! Refuses a date or moment of another form: a wrong date is worse than a failed run. The two forms are read and written
+//! here and not by the format descriptions of `time`, which are general and add more than 30 KB to the component.
+
+use std::cmp::Ordering;
+
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+
+/// Longest accepted identifier, in digits. GitLab's are 64-bit, that is 20.
+const LONGEST_ID: usize = 40;
+
+/// An identifier of GitLab: a positive whole number, kept as its digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Id(String);
+
+impl Id {
+    /// An identifier out of its digits; nothing if the text is no number without leading zeros.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let valid = !digits.is_empty()
+            && digits.len() <= LONGEST_ID
+            && !digits.starts_with('0')
+            && digits.bytes().all(|byte| byte.is_ascii_digit());
+        valid.then(|| Self(digits.to_owned()))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Without leading zeros the longer number is the larger one.
+        (self.0.len(), &self.0).cmp(&(other.0.len(), &other.0))
+    }
+}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &RawValue = Deserialize::deserialize(deserializer)?;
+        Self::parse(raw.get().trim_matches('"'))
+            .ok_or_else(|| D::Error::custom("an identifier is no positive whole number"))
+    }
+}
+
+/// A calendar day, `YYYY-MM-DD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub Date);
+
+impl Day {
+    /// A day out of `YYYY-MM-DD`.
+    fn parse(text: &str) -> Option<Self> {
+        let [year, month, day] = split_fixed(text, [4, 2, 2], "--")?;
+        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+        let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?);
+        date.ok().map(Self)
+    }
+}
+
+/// Numbers of exactly these widths with these separators between them.
+fn split_fixed(text: &str, widths: [usize; 3], separators: &str) -> Option<[u32; 3]> {
+    let mut rest = text;
+    let mut numbers = [0; 3];
+    let mut separators = separators.chars();
+    for (slot, width) in numbers.iter_mut().zip(widths) {
+        let (digits, tail) = rest.split_at_checked(width)?;
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        *slot = digits.parse().ok()?;
+        rest = match separators.next() {
+            Some(separator) => tail.strip_prefix(separator)?,
+            None => tail,
+        };
+    }
+    rest.is_empty().then_some(numbers)
+}
+
+/// `Z`, or hours and minutes east or west of Greenwich.
+fn offset(text: &str) -> Option<UtcOffset> {
+    if text == "Z" {
+        return Some(UtcOffset::UTC);
+    }
+    let (sign, rest) = match text.strip_prefix('+') {
+        Some(rest) => (1, rest),
+        None => (-1, text.strip_prefix('-')?),
+    };
+    let [hours, minutes, _] = split_fixed(&format!("{rest}:00"), [2, 2, 2], "::")?;
+    let (hours, minutes) = (i8::try_from(hours).ok()?, i8::try_from(minutes).ok()?);
+    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (year, month, day) = self.0.to_calendar_date();
+        write!(out, "{year:04}-{:02}-{day:02}", u8::from(month))
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("a day is not of the form YYYY-MM-DD"))
+    }
+}
+
+/// A moment in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(OffsetDateTime);
+
+impl Moment {
+    /// A moment out of `YYYY-MM-DDThh:mm:ss`, any fraction, and `Z` or `±hh:mm`. The fraction is cut off.
+    fn parse(text: &str) -> Option<Self> {
+        let (day, rest) = text.split_once('T')?;
+        let (time, rest) = rest.split_at_checked(8)?;
+        let [hour, minute, second] = split_fixed(time, [2, 2, 2], "::")?;
+        let time = Time::from_hms(
+            u8::try_from(hour).ok()?,
+            u8::try_from(minute).ok()?,
+            // A leap second has no place on a Unix clock; it is counted as the one before.
+            u8::try_from(if second == 60 { 59 } else { second }).ok()?,
+        )
+        .ok()?;
+        let zone = match rest.strip_prefix('.') {
+            Some(fraction) => {
+                let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+                (zone.len() < fraction.len()).then_some(zone)?
+            }
+            None => rest,
+        };
+        let moment = Day::parse(day)?.0.with_time(time).assume_offset(offset(zone)?);
+        moment.checked_to_offset(UtcOffset::UTC).map(Self)
+    }
+}
+
+impl std::fmt::Display for Moment {
+    /// `2026-02-03T06:41:10Z`.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (hour, minute, second) = self.0.to_hms();
+        write!(out, "{}T{hour:02}:{minute:02}:{second:02}Z", Day(self.0.date()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("a moment is not of the form of RFC 3339"))
+    }
+}
+
+/// Whether a key was there, and with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Presence<T> {
+    /// The key was not there: GitLab does not say.
+    #[default]
+    Absent,
+    /// The key was there and `null`: GitLab says that there is none.
+    Null,
+    /// A value.
+    Given(T),
+}
+
+impl<T> Presence<T> {
+    /// The value, if there is one.
+    #[must_use]
+    pub fn given(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Presence<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Given))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed parse is a failed test")]
+
+    use super::*;
+
+    fn id(json: &str) -> Option<String> {
+        serde_json::from_str::<Id>(json).ok().map(|id| id.as_str().to_owned())
+    }
+
+    #[test]
+    fn identifiers_keep_every_digit() {
+        for digits in ["1", "9223372036854775808", "340282366920938463463374607431768211456"] {
+            assert_eq!(id(digits).as_deref(), Some(digits));
+        }
+        assert_eq!(id("\"42\"").as_deref(), Some("42"));
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_refused() {
+        for json in ["0", "-1", "1.5", "1e3", "null", "true", "\"a\"", "\"\"", "[1]", "\"007\""] {
+            assert_eq!(id(json), None, "{json}");
+        }
+        assert_eq!(id(&"9".repeat(LONGEST_ID + 1)), None);
+    }
+
+    #[test]
+    fn identifiers_are_ordered_as_numbers() {
+        let ordered = ["2", "10", "99", "100", "18446744073709551616"].map(|digits| Id::parse(digits).unwrap());
+        assert!(ordered.is_sorted());
+        assert!(Id::parse("9").unwrap() < Id::parse("10").unwrap());
+    }
+
+    #[test]
+    fn moments_become_utc_seconds() {
+        let text = |json: &str| serde_json::from_str::<Moment>(json).ok().map(|moment| moment.to_string());
+        assert_eq!(text("\"2026-02-03T06:41:10.999Z\"").as_deref(), Some("2026-02-03T06:41:10Z"));
+        assert_eq!(text("\"2026-02-03T00:30:00.000+02:00\"").as_deref(), Some("2026-02-02T22:30:00Z"));
+        assert_eq!(text("\"2025-12-31T23:00:00-05:30\"").as_deref(), Some("2026-01-01T04:30:00Z"));
+        assert_eq!(text("\"2026-06-30T23:59:60Z\"").as_deref(), Some("2026-06-30T23:59:59Z"));
+        for wrong in [
+            "\"2026-02-03\"",
+            "\"2026-02-30T00:00:00Z\"",
+            "\"2026-02-03T24:00:00Z\"",
+            "\"2026-02-03T00:00:61Z\"",
+            "\"2026-02-03T00:00:00\"",
+            "\"2026-02-03T00:00:00.Z\"",
+            "\"2026-02-03T00:00:00+0200\"",
+            "\"2026-02-03T00:00:00+99:00\"",
+            "\"2026-02-03T+1:00:00Z\"",
+            "\"2026-02-03T0é:00:00Z\"",
+            "\"\"",
+            "12",
+        ] {
+            assert_eq!(text(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_are_real_days() {
+        let text = |json: &str| serde_json::from_str::<Day>(json).ok().map(|day| day.to_string());
+        assert_eq!(text("\"2024-02-29\"").as_deref(), Some("2024-02-29"));
+        for wrong in [
+            "\"2026-02-29\"",
+            "\"2026-2-3\"",
+            "\"2026-+2-03\"",
+            "\"12026-02-03\"",
+            "\"é26-02-03\"",
+            "\"2026-02-03T00:00:00Z\"",
+            "20260203",
+        ] {
+            assert_eq!(text(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn absent_and_null_are_different() {
+        #[derive(Deserialize)]
+        struct Row {
+            #[serde(default)]
+            day: Presence<Day>,
+        }
+        let read = |json: &str| serde_json::from_str::<Row>(json).unwrap().day;
+        assert_eq!(read("{}"), Presence::Absent);
+        assert_eq!(read("{\"day\":null}"), Presence::Null);
+        assert!(matches!(read("{\"day\":\"2026-01-01\"}"), Presence::Given(_)));
+    }
+}
