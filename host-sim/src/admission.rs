@@ -1,0 +1,162 @@
+//! What is checked of a component before anything of it is compiled.
+//!
+//! Size, then form, then contract version, then imports, all read from the raw bytes. A refusal names what it refuses.
+
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use wit_component::DecodedWasm;
+
+use crate::contract::CONNECTOR;
+use crate::policy::imports;
+
+/// SHA-256 of a component.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What the bytes say of themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Manifest {
+    /// Size in bytes.
+    pub size: usize,
+    /// SHA-256.
+    pub sha256: Digest,
+    /// Imported interfaces with version, sorted.
+    pub imports: Vec<String>,
+    /// Exported interfaces with version, sorted.
+    pub exports: Vec<String>,
+}
+
+/// Why a component is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Too large.
+    #[error("the plugin has {size} bytes, the limit component_bytes is {limit}")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A core module, a WIT package, or no WebAssembly at all.
+    #[error("this is not a WebAssembly component: {0}")]
+    NotAComponent(String),
+    /// Does not export the connector, or another version of it.
+    #[error("the plugin does not export {CONNECTOR}; it exports {}", list(.0))]
+    Contract(Vec<String>),
+    /// Imports something that no plugin may have.
+    #[error("the plugin imports {}, which no plugin may use", list(.0))]
+    Imports(Vec<String>),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+impl Manifest {
+    /// Reads what a component says of itself, without judging it.
+    ///
+    /// # Errors
+    /// [`Refusal::TooLarge`] and [`Refusal::NotAComponent`].
+    pub fn read(bytes: &[u8], limit: usize) -> Result<Self, Refusal> {
+        if bytes.len() > limit {
+            return Err(Refusal::TooLarge { size: bytes.len(), limit });
+        }
+        let not_a_component = |why: &str| Refusal::NotAComponent(why.to_owned());
+        if !bytes.starts_with(b"\0asm") {
+            return Err(not_a_component("it does not begin as WebAssembly does"));
+        }
+        // Bytes 6 and 7 are the layer: 0 for a core module, 1 for a component.
+        if bytes.get(6..8) == Some(&[0, 0]) {
+            return Err(not_a_component("it is a core module"));
+        }
+        let (resolve, world) = match wit_component::decode(bytes) {
+            Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
+            Ok(DecodedWasm::WitPackage(..)) => return Err(not_a_component("it is a WIT package")),
+            Err(error) => return Err(Refusal::NotAComponent(error.root_cause().to_string())),
+        };
+        let Some(world) = resolve.worlds.get(world) else {
+            return Err(not_a_component("it has no world"));
+        };
+        let mut imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+        let mut exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+        imports.sort();
+        exports.sort();
+        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports })
+    }
+
+    /// Judges what was read.
+    ///
+    /// # Errors
+    /// [`Refusal::Contract`] and [`Refusal::Imports`].
+    pub fn admit(&self) -> Result<(), Refusal> {
+        if !self.exports.iter().any(|name| name == CONNECTOR) {
+            return Err(Refusal::Contract(self.exports.clone()));
+        }
+        let refused: Vec<String> = self.imports.iter().filter(|name| !imports::is_allowed(name)).cloned().collect();
+        if refused.is_empty() { Ok(()) } else { Err(Refusal::Imports(refused)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Manifest, Refusal};
+
+    fn manifest(imports: &[&str], exports: &[&str]) -> Manifest {
+        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Manifest { size: 0, sha256: super::Digest::of(b""), imports: own(imports), exports: own(exports) }
+    }
+
+    #[test]
+    fn size_counts_before_form() {
+        assert_eq!(Manifest::read(&[0; 11], 10), Err(Refusal::TooLarge { size: 11, limit: 10 }));
+        assert!(matches!(Manifest::read(&[0; 10], 10), Err(Refusal::NotAComponent(_))));
+        let module = b"\0asm\x01\0\0\0";
+        assert!(matches!(Manifest::read(module, 10), Err(Refusal::NotAComponent(_))));
+    }
+
+    #[test]
+    fn refusals_name_the_version_and_the_import() {
+        let other = manifest(&[], &["license-broker:plugin/connector@0.9.0"]).admit().unwrap_err();
+        assert_eq!(
+            other.to_string(),
+            "the plugin does not export license-broker:plugin/connector@0.1.0; \
+             it exports license-broker:plugin/connector@0.9.0"
+        );
+        let imports = ["wasi:io/poll@0.2.12", "wasi:cli/environment@0.2.12", "wasi:sockets/tcp@0.2.12"];
+        let refused = manifest(&imports, &["license-broker:plugin/connector@0.1.0"]).admit().unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the plugin imports wasi:cli/environment@0.2.12, wasi:sockets/tcp@0.2.12, which no plugin may use"
+        );
+    }
+}

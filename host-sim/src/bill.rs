@@ -1,0 +1,214 @@
+//! What calls cost, beside what they may cost.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::contract::{Batch, Counts, Entry};
+use crate::egress::{Denial, RequestRecord};
+use crate::policy::limits::Limits;
+
+/// The cost of one call.
+#[derive(Debug, Clone, Default)]
+pub struct CallBill {
+    /// Time the guest computed.
+    pub guest: Duration,
+    /// Wall-clock time.
+    pub wall: Duration,
+    /// Largest linear memory, bytes.
+    pub peak_memory: usize,
+    /// Connections opened by the tenant meanwhile.
+    pub connections_opened: u64,
+    /// Requests, in the order in which they ended.
+    pub requests: Vec<RequestRecord>,
+    /// Refusals.
+    pub denials: Vec<Denial>,
+}
+
+/// The cost of a run: all its calls together.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Bill {
+    /// Calls of the plugin.
+    pub calls: u64,
+    /// Milliseconds the guest computed, all calls.
+    pub guest_ms: f64,
+    /// The longest computation of one call, milliseconds.
+    pub guest_ms_longest_call: f64,
+    /// Milliseconds spent in calls but outside the guest: network, mostly.
+    pub waiting_ms: f64,
+    /// Milliseconds between calls, because the service asked to wait.
+    pub rate_limited_ms: f64,
+    /// The longest call, milliseconds.
+    pub wall_ms_longest_call: f64,
+    /// Largest linear memory of any call, bytes.
+    pub peak_memory_bytes: usize,
+    /// Requests by method, path and outcome.
+    pub requests: BTreeMap<String, u64>,
+    /// Most requests in one call.
+    pub requests_most_in_call: usize,
+    /// Requests sent again because an answer said to wait.
+    pub retries: u64,
+    /// Bytes of response bodies.
+    pub response_bytes: u64,
+    /// Largest response body, bytes.
+    pub response_bytes_largest: u64,
+    /// Most body bytes in one call.
+    pub response_bytes_most_in_call: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Requests on connections that were open already.
+    pub connections_reused: u64,
+    /// Refused requests.
+    pub denials: Vec<Denial>,
+    /// Records delivered.
+    pub records: Records,
+}
+
+/// Records delivered, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "named after the records")]
+pub struct Records {
+    pub source: u64,
+    pub pool: u64,
+    pub user: u64,
+    pub assignment: u64,
+    pub warning: u64,
+}
+
+impl From<&Counts> for Records {
+    fn from(counts: &Counts) -> Self {
+        Self {
+            source: counts.sources,
+            pool: counts.pools,
+            user: counts.users,
+            assignment: counts.assignments,
+            warning: counts.warnings,
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    // To the microsecond: finer is noise.
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+impl Bill {
+    /// Adds one call.
+    pub fn add(&mut self, call: &CallBill) {
+        self.calls += 1;
+        self.guest_ms += ms(call.guest);
+        self.guest_ms_longest_call = self.guest_ms_longest_call.max(ms(call.guest));
+        self.waiting_ms += ms(call.wall.saturating_sub(call.guest));
+        self.wall_ms_longest_call = self.wall_ms_longest_call.max(ms(call.wall));
+        self.peak_memory_bytes = self.peak_memory_bytes.max(call.peak_memory);
+        let mut sent: u64 = 0;
+        let mut bytes: u64 = 0;
+        for request in &call.requests {
+            let outcome = match (request.status, &request.error) {
+                (Some(status), None) => status.to_string(),
+                (Some(status), Some(_)) => format!("{status}, cut"),
+                (None, _) => "no answer".to_owned(),
+            };
+            *self.requests.entry(format!("{} {} {outcome}", request.method, request.path)).or_default() += 1;
+            sent += 1;
+            bytes += request.bytes;
+            self.response_bytes_largest = self.response_bytes_largest.max(request.bytes);
+        }
+        self.requests_most_in_call = self.requests_most_in_call.max(call.requests.len());
+        self.response_bytes += bytes;
+        self.response_bytes_most_in_call = self.response_bytes_most_in_call.max(bytes);
+        self.connections_opened += call.connections_opened;
+        self.connections_reused += sent.saturating_sub(call.connections_opened);
+        self.denials.extend(call.denials.iter().cloned());
+    }
+
+    /// Counts the records of a delivered batch.
+    pub fn count(&mut self, batch: &Batch) {
+        for entry in &batch.entries {
+            match entry {
+                Entry::Source(_) => self.records.source += 1,
+                Entry::Pool(_) => self.records.pool += 1,
+                Entry::User(_) => self.records.user += 1,
+                Entry::Assignment(_) => self.records.assignment += 1,
+            }
+        }
+        self.records.warning += u64::try_from(batch.warnings.len()).unwrap_or(u64::MAX);
+    }
+
+    /// Adds a wait that the service asked for.
+    pub fn add_rate_limited(&mut self, waited: Duration) {
+        self.rate_limited_ms += ms(waited);
+        self.retries += 1;
+    }
+
+    /// The bill for people, the limit beside each figure that has one.
+    #[must_use]
+    pub fn to_text(&self, limits: &Limits) -> String {
+        let mut text = String::from("Bill of the run\n");
+        let mut line = |name: &str, figure: String, limit: Option<String>| {
+            let limit = limit.map(|limit| format!("  (limit {limit})")).unwrap_or_default();
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "  {name:<22} {figure}{limit}");
+        };
+        line("calls", self.calls.to_string(), None);
+        line(
+            "guest CPU",
+            format!("{:.1} ms, longest call {:.1} ms", self.guest_ms, self.guest_ms_longest_call),
+            Some(format!("{} ms a call", limits.cpu.as_millis())),
+        );
+        line("waiting", format!("{:.1} ms", self.waiting_ms), None);
+        line(
+            "rate-limited",
+            format!("{:.0} ms, {} repeats", self.rate_limited_ms, self.retries),
+            Some(format!("{} ms", limits.rate_limit_wait.as_millis())),
+        );
+        line(
+            "longest call",
+            format!("{:.1} ms", self.wall_ms_longest_call),
+            Some(format!("{} ms", limits.wall.as_millis())),
+        );
+        line("guest memory, peak", human_bytes(self.peak_memory_bytes), Some(human_bytes(limits.memory_bytes)));
+        let total: u64 = self.requests.values().sum();
+        line(
+            "requests",
+            format!("{total}, most in a call {}", self.requests_most_in_call),
+            Some(format!("{} a call", limits.requests)),
+        );
+        for (request, count) in &self.requests {
+            line("", format!("{count:>6} × {request}"), None);
+        }
+        line(
+            "bytes received",
+            format!(
+                "{}, largest answer {}",
+                human_bytes(self.response_bytes),
+                human_bytes(self.response_bytes_largest)
+            ),
+            Some(format!("{} an answer", human_bytes(limits.response_bytes))),
+        );
+        line(
+            "connections",
+            format!("{} opened, {} requests on open ones", self.connections_opened, self.connections_reused),
+            Some(format!("{} in flight", limits.in_flight)),
+        );
+        let Records { source, pool, user, assignment, warning } = self.records;
+        line(
+            "records",
+            format!("{source} source, {pool} pool, {user} user, {assignment} assignment, {warning} warning"),
+            None,
+        );
+        line("refused requests", self.denials.len().to_string(), None);
+        for denial in &self.denials {
+            line("", format!("{}: {}", denial.target, denial.message), None);
+        }
+        text
+    }
+}
+
+/// Bytes for people: `78 KiB`, `2.1 MiB`.
+#[must_use]
+pub fn human_bytes(bytes: impl TryInto<u64>) -> String {
+    indicatif::BinaryBytes(bytes.try_into().unwrap_or(u64::MAX)).to_string()
+}

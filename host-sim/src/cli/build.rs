@@ -1,0 +1,34 @@
+//! `build`: the component.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::error::CommandError;
+use super::terminal;
+use crate::bill::human_bytes;
+use crate::plugin_build::toolchain::Way;
+use crate::plugin_build::{self, BuildOptions};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where to write the component [default: plugin/gitlab_seats.wasm in the target folder]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How to come by a compiler: auto, installed, rustup, distribution
+    #[arg(long, value_name = "WAY", default_value = "auto", env = "HOST_SIM_GUEST_COMPILER")]
+    compiler: Way,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
+    let built = plugin_build::build(&BuildOptions { out: args.out.clone(), way: args.compiler })?;
+    let manifest = &built.manifest;
+    terminal::print(&format!(
+        "component  {}\nsize       {} ({} bytes)\nsha256     {}\nimports    {}\n",
+        built.path.display(),
+        human_bytes(u64::try_from(manifest.size).unwrap_or(u64::MAX)),
+        manifest.size,
+        manifest.sha256,
+        manifest.imports.join("\n           "),
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,166 @@
+//! The forms in which a collection is written.
+//!
+//! | form | content | written |
+//! | --- | --- | --- |
+//! | `ndjson` | every record, one JSON object a line | page by page |
+//! | `json` | the same as one array | as a whole |
+//! | `csv` | Allocation: who holds which license | as a whole |
+//! | `table` | Allocation, for people | as a whole |
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use comfy_table::{ContentArrangement, Table, TableComponent};
+use time::Date;
+
+use crate::allocation::{Allocation, AllocationRow};
+use crate::contract::Batch;
+use crate::records;
+
+/// A form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Every record, one JSON object a line
+    Ndjson,
+    /// Every record, as one JSON array
+    Json,
+    /// Allocation, as comma-separated values
+    Csv,
+    /// Allocation, for people
+    Table,
+}
+
+/// A document being written.
+pub(super) enum Document {
+    Ndjson,
+    Json { first: bool },
+    Csv { allocation: Allocation, first: bool },
+    Table { allocation: Allocation, rows: Vec<AllocationRow> },
+}
+
+impl Document {
+    pub(super) fn new(format: Format, today: Date) -> Self {
+        let allocation = || Allocation::new(today);
+        match format {
+            Format::Ndjson => Self::Ndjson,
+            Format::Json => Self::Json { first: true },
+            Format::Csv => Self::Csv { allocation: allocation(), first: true },
+            Format::Table => Self::Table { allocation: allocation(), rows: Vec::new() },
+        }
+    }
+
+    /// Writes what one batch adds.
+    pub(super) fn page(&mut self, out: &mut dyn Write, batch: &Batch) -> io::Result<()> {
+        match self {
+            Self::Ndjson => {
+                for record in records::of_batch(batch) {
+                    serde_json::to_writer(&mut *out, &record)?;
+                    out.write_all(b"\n")?;
+                }
+            }
+            Self::Json { first } => {
+                for record in records::of_batch(batch) {
+                    out.write_all(if std::mem::take(first) { b"[\n" } else { b",\n" })?;
+                    serde_json::to_writer(&mut *out, &record)?;
+                }
+            }
+            Self::Csv { allocation, first } => {
+                let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+                if std::mem::take(first) {
+                    csv.write_record([
+                        "server",
+                        "vendor",
+                        "feature",
+                        "license_type",
+                        "user",
+                        "start",
+                        "start_is_first_seen",
+                        "end",
+                    ])?;
+                }
+                for row in allocation.rows(batch).allocation {
+                    csv.serialize(AllocationRow {
+                        server: plain_cell(row.server),
+                        vendor: plain_cell(row.vendor),
+                        feature: plain_cell(row.feature),
+                        user: plain_cell(row.user),
+                        ..row
+                    })?;
+                }
+                csv.flush()?;
+            }
+            Self::Table { allocation, rows } => rows.extend(allocation.rows(batch).allocation),
+        }
+        Ok(())
+    }
+
+    /// Writes what comes after the last batch.
+    pub(super) fn end(self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Ndjson | Self::Csv { .. } => Ok(()),
+            Self::Json { first } => out.write_all(if first { b"[]\n" } else { b"\n]\n" }),
+            Self::Table { rows, .. } => writeln!(out, "{}", allocation_table(&rows)),
+        }
+    }
+}
+
+/// A spreadsheet takes a cell that begins with one of these for a formula; an apostrophe makes it text.
+fn plain_cell(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+/// Allocation as the Platform shows it.
+pub(super) fn allocation_table(rows: &[AllocationRow]) -> Table {
+    let mut table = table(&["Server", "Vendor", "Feature", "License type", "User", "Start", "End"]);
+    for row in rows {
+        let mark = if row.start_is_first_seen { " (first seen)" } else { "" };
+        table.add_row([
+            printable(&row.server),
+            printable(&row.vendor),
+            printable(&row.feature),
+            row.license_type.to_owned(),
+            printable(&row.user),
+            format!("{}{mark}", row.start),
+            row.end.clone().unwrap_or_else(|| "–".to_owned()),
+        ]);
+    }
+    table
+}
+
+/// An empty table with a header.
+pub(super) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(comfy_table::presets::NOTHING)
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─')
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header);
+    table
+}
+
+/// Names come from outside: without control characters, and without the marks that turn the direction of writing.
+pub(super) fn printable(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{plain_cell, printable};
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        assert_eq!(plain_cell("=1+1".to_owned()), "'=1+1");
+        assert_eq!(plain_cell("@x".to_owned()), "'@x");
+        assert_eq!(plain_cell("dana".to_owned()), "dana");
+    }
+
+    #[test]
+    fn a_name_does_not_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+}

@@ -1,0 +1,77 @@
+//! `fake-gitlab`: the stand-in alone, until Ctrl-C.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use fake_gitlab::{Fault, Options, Scenario, StartError, Tokens};
+
+use super::error::CommandError;
+use super::terminal;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cargo sim fake-gitlab --scenario self-managed --users 1000 --port 8080\n  \
+    GITLAB_TOKEN=glpat-stand-in-administrator-0001 cargo sim test --url http://127.0.0.1:8080 --token-env GITLAB_TOKEN --allow-loopback")]
+pub(super) struct Args {
+    /// Kind of instance; --list prints them
+    #[arg(long, value_name = "NAME", default_value = "self-managed")]
+    scenario: Scenario,
+    /// Accounts that an administrator sees
+    #[arg(long, value_name = "N", default_value_t = 250)]
+    users: u32,
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 8080)]
+    port: u16,
+    /// Milliseconds before every answer
+    #[arg(long, value_name = "L", default_value_t = 0)]
+    latency_ms: u64,
+    /// Requests a minute and token, before 429
+    #[arg(long, value_name = "R")]
+    rate_limit: Option<u32>,
+    /// What goes wrong: ENDPOINT@N=KIND, such as users@3=rate-limit-text; --list prints the words
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
+    /// Which people
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    seed: u64,
+    /// Print scenarios, tokens and faults
+    #[arg(long)]
+    list: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    if args.list {
+        terminal::print(&list());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = Options {
+        scenario: args.scenario,
+        users: args.users,
+        seed: args.seed,
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)),
+        latency: Duration::from_millis(args.latency_ms),
+        rate_limit: args.rate_limit,
+        faults: args.fault,
+        ..Options::default()
+    };
+    let gitlab = fake_gitlab::start(options).await.map_err(|error| match error {
+        StartError::Users(..) => CommandError::usage(error.to_string(), "choose another number with --users"),
+        _ => CommandError::failed(error.to_string(), "choose another port with --port; 0 takes a free one"),
+    })?;
+    terminal::print(&format!("{}\n{}\nCtrl-C ends it\n", gitlab.base_url(), tokens()));
+    super::collect::interrupted().await;
+    let (requests, connections) = (gitlab.request_count(), gitlab.connections());
+    gitlab.shutdown().await;
+    terminal::print(&format!("{requests} requests on {connections} connections\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tokens() -> String {
+    Tokens::ALL.iter().map(|token| format!("  {:<14} {}\n", token.name, token.secret)).collect()
+}
+
+fn list() -> String {
+    let scenarios: String =
+        Scenario::ALL.iter().map(|scenario| format!("  {:<22} {}\n", scenario.name(), scenario.about())).collect();
+    format!("scenarios\n{scenarios}tokens\n{}", tokens())
+}

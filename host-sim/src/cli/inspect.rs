@@ -1,0 +1,109 @@
+//! `inspect`: what a component is, without giving it any network.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::error::CommandError;
+use super::{source, terminal};
+use crate::bill::human_bytes;
+use crate::contract::{CONNECTOR, Descriptor, Field, FieldKind};
+use crate::engine::{Engine, EngineOptions, Plugin};
+use crate::policy::limits::Limits;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The component [default: the GitLab plugin, built if need be]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    let bytes = source::plugin_bytes(args.file.as_deref())?;
+    let engine = Engine::new(Limits::default(), EngineOptions::default())?;
+    let plugin = engine.load(&bytes)?;
+    let descriptor = plugin.describe().await.result?;
+    let text = if args.json { format!("{:#}\n", as_json(&plugin, &descriptor)) } else { as_text(&plugin, &descriptor) };
+    terminal::print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kind(field: &Field) -> &'static str {
+    match field.kind {
+        FieldKind::Text => "text",
+        FieldKind::Url => "url",
+        FieldKind::Secret => "secret",
+        FieldKind::MultilineSecret => "multiline-secret",
+        FieldKind::Choice => "choice",
+        FieldKind::Integer => "integer",
+        FieldKind::Boolean => "boolean",
+    }
+}
+
+fn as_json(plugin: &Plugin, descriptor: &Descriptor) -> Value {
+    let manifest = plugin.manifest();
+    let fields: Vec<Value> = descriptor
+        .fields
+        .iter()
+        .map(|field| {
+            let choices: Vec<Value> =
+                field.choices.iter().map(|choice| json!({ "value": choice.value, "label": choice.label })).collect();
+            json!({
+                "key": field.key, "label": field.label, "help": field.help, "kind": kind(field),
+                "required": field.required, "default": field.default_value, "placeholder": field.placeholder,
+                "choices": choices,
+            })
+        })
+        .collect();
+    json!({
+        "contract": CONNECTOR,
+        "id": descriptor.id,
+        "name": descriptor.name,
+        "vendor": descriptor.vendor,
+        "version": descriptor.version,
+        "credential": {
+            "field_key": descriptor.credential.field_key,
+            "header_name": descriptor.credential.header_name,
+            "prefix": descriptor.credential.prefix,
+        },
+        "fields": fields,
+        "imports": manifest.imports,
+        "exports": manifest.exports,
+        "size": manifest.size,
+        "sha256": manifest.sha256,
+        "initial_memory_bytes": plugin.initial_memory_bytes(),
+    })
+}
+
+fn as_text(plugin: &Plugin, descriptor: &Descriptor) -> String {
+    let manifest = plugin.manifest();
+    let fields: String = descriptor
+        .fields
+        .iter()
+        .map(|field| {
+            let required = if field.required { ", required" } else { "" };
+            let default = field.default_value.as_ref().map(|value| format!(", default {value}")).unwrap_or_default();
+            let choices: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
+            let choices = if choices.is_empty() { String::new() } else { format!(" ({})", choices.join(" | ")) };
+            format!("  {} — {}{choices}{required}{default}\n      {}\n", field.key, kind(field), field.help)
+        })
+        .collect();
+    let memory = plugin.initial_memory_bytes().map_or_else(|| "unknown".to_owned(), human_bytes);
+    format!(
+        "{} {} ({}), for {}\ncontract   {CONNECTOR}\nsize       {} ({} bytes)\nsha256     {}\nmemory     {memory} at \
+         the start\ncredential header `{}`, written by the host\nimports    {}\nfields\n{fields}",
+        descriptor.name,
+        descriptor.version,
+        descriptor.id,
+        descriptor.vendor,
+        human_bytes(u64::try_from(manifest.size).unwrap_or(u64::MAX)),
+        manifest.size,
+        manifest.sha256,
+        descriptor.credential.header_name,
+        manifest.imports.join("\n           "),
+    )
+}

@@ -1,0 +1,83 @@
+//! The command line: one file per command, all output through [`terminal`], all errors through [`error`].
+//!
+//! | exit code | meaning |
+//! | --- | --- |
+//! | 0 | done |
+//! | 1 | failed |
+//! | 2 | wrong usage or configuration |
+//! | 3 | collected, but partial |
+
+mod build;
+mod collect;
+mod demo;
+mod document;
+mod error;
+mod fake_gitlab;
+mod inspect;
+mod limits;
+mod output;
+mod source;
+mod terminal;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::CommandError;
+
+/// Host simulator of a license broker: runs plugins sandboxed, with the credential kept outside.
+#[derive(Debug, Parser)]
+#[command(name = "host-sim", bin_name = "cargo sim", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the plugin, start a GitLab stand-in, and run the whole line: describe, configure, test, collect
+    Demo(demo::Args),
+    /// Build the GitLab plugin as a component
+    Build(build::Args),
+    /// Print what a component is: contract, fields, imports, size, digest
+    Inspect(inspect::Args),
+    /// Test connection: is the address right, the credential accepted, can seats be read
+    Test(test::Args),
+    /// Collect everything once
+    Collect(collect::Args),
+    /// Run the GitLab stand-in alone
+    FakeGitlab(fake_gitlab::Args),
+    /// Print the limits within which a plugin runs
+    Limits(limits::Args),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return CommandError::failed(
+                format!("no worker threads can be started: {error}"),
+                "check the limits of this user and machine",
+            )
+            .report();
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Build(args) => build::run(&args),
+            Command::Inspect(args) => inspect::run(args).await,
+            Command::Test(args) => test::run(args).await,
+            Command::Collect(args) => collect::run(args).await,
+            Command::FakeGitlab(args) => fake_gitlab::run(args).await,
+            Command::Limits(args) => limits::run(&args),
+        }
+    });
+    // A guest or a name look-up that still hangs must not keep the process alive.
+    runtime.shutdown_background();
+    result.unwrap_or_else(|error| error.report())
+}

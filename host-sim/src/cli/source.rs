@@ -1,0 +1,271 @@
+//! From options to a source that can be tested and collected: plugin, parsed settings, grant, secret, client.
+//!
+//! The order is that of trust: the plugin is loaded, what was entered is parsed by it without network, the origins it
+//! then asks for are compared with what was typed, and only then is a secret attached to them.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::CommandError;
+use super::terminal;
+use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
+use crate::egress::{Access, Client, Injection, Network, Secret};
+use crate::engine::{Engine, EngineOptions, Plugin};
+use crate::plugin_build::{self, BuildOptions};
+use crate::policy::limits::Limits;
+use crate::policy::network::NetworkPolicy;
+use crate::policy::origin::{Grant, Origin};
+
+/// Longest credential that is read.
+const SECRET_BYTES: u64 = 64 * 1024;
+
+/// Where the credential comes from. Never from the command line itself, which other users of the machine can read.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct TokenArgs {
+    /// Take the token from this environment variable
+    #[arg(long, value_name = "NAME")]
+    token_env: Option<String>,
+    /// Take the token from this file
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Take the token from standard input
+    #[arg(long)]
+    token_stdin: bool,
+}
+
+/// What `test` and `collect` share.
+#[derive(Debug, clap::Args)]
+pub(super) struct SourceArgs {
+    /// Address of the service, such as https://gitlab.example.com
+    #[arg(long, value_name = "URL")]
+    url: String,
+    #[command(flatten)]
+    token: TokenArgs,
+    /// A further field of the plugin; `inspect` lists them
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    settings: Vec<(String, String)>,
+    /// The component [default: the GitLab plugin, built if need be]
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
+    /// Allow addresses of this machine, and plain http to them; for development
+    #[arg(long)]
+    allow_loopback: bool,
+    /// Allow addresses of private networks
+    #[arg(long)]
+    allow_private_network: bool,
+    /// Trust the certificate authorities in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Most requests in flight at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    max_concurrency: Option<u16>,
+    /// Print every request to standard error
+    #[arg(long)]
+    trace: bool,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    if key.is_empty() { Err("the key is empty".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
+}
+
+/// What an administrator enters, however it was read.
+pub(super) struct Entered {
+    pub(super) url: String,
+    pub(super) secret: Secret,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) network: NetworkPolicy,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) max_concurrency: Option<u16>,
+}
+
+impl SourceArgs {
+    /// Reads the secret and takes the rest as entered.
+    pub(super) fn entered(&self) -> Result<Entered, CommandError> {
+        if self.trace {
+            terminal::trace();
+        }
+        Ok(Entered {
+            url: self.url.clone(),
+            secret: self.token.read()?,
+            settings: self.settings.clone(),
+            network: NetworkPolicy { loopback: self.allow_loopback, private: self.allow_private_network },
+            ca_file: self.ca_file.clone(),
+            max_concurrency: self.max_concurrency,
+        })
+    }
+
+    /// The plugin's bytes.
+    pub(super) fn plugin_bytes(&self) -> Result<Vec<u8>, CommandError> {
+        plugin_bytes(self.plugin.as_deref())
+    }
+}
+
+impl TokenArgs {
+    fn read(&self) -> Result<Secret, CommandError> {
+        let (text, place) = if let Some(name) = &self.token_env {
+            let text = std::env::var(name).map_err(|_| {
+                CommandError::usage(
+                    format!("the environment variable {name} is not set, or is not text"),
+                    format!("set it first, for example with `read -rs {name} && export {name}`"),
+                )
+            })?;
+            (text, format!("the environment variable {name}"))
+        } else if let Some(path) = &self.token_file {
+            let file = std::fs::File::open(path).map_err(|error| unreadable(&path.display().to_string(), &error))?;
+            (read_bounded(file, &path.display().to_string())?, path.display().to_string())
+        } else {
+            (read_bounded(std::io::stdin().lock(), "standard input")?, "standard input".to_owned())
+        };
+        Secret::new(text).map_err(|error| {
+            CommandError::usage(
+                format!("no token can be taken from {place}: {error}"),
+                "the token alone belongs there, as it was shown when it was created",
+            )
+        })
+    }
+}
+
+fn unreadable(place: &str, error: &std::io::Error) -> CommandError {
+    CommandError::usage(format!("no token can be read from {place}: {error}"), "check the path and its permissions")
+}
+
+fn read_bounded(reader: impl std::io::Read, place: &str) -> Result<String, CommandError> {
+    let mut text = String::new();
+    reader.take(SECRET_BYTES).read_to_string(&mut text).map_err(|error| unreadable(place, &error))?;
+    Ok(text)
+}
+
+/// The bytes of a component: of `file`, or of the GitLab plugin, built if it is not fresh.
+pub(super) fn plugin_bytes(file: Option<&Path>) -> Result<Vec<u8>, CommandError> {
+    let path = match file {
+        Some(path) => path.to_owned(),
+        None => {
+            plugin_build::build(
+                &BuildOptions::from_environment()
+                    .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?,
+            )?
+            .path
+        }
+    };
+    std::fs::read(&path).map_err(|error| {
+        CommandError::usage(
+            format!("the plugin {} cannot be read: {error}", path.display()),
+            "`cargo sim build` makes one; --plugin names another",
+        )
+    })
+}
+
+/// A source, ready for `test` and `collect`.
+pub(super) struct Source {
+    pub(super) limits: Limits,
+    pub(super) plugin: Plugin,
+    pub(super) descriptor: Descriptor,
+    pub(super) config: Configuration,
+    pub(super) network: Network,
+    secret: Secret,
+}
+
+impl Source {
+    /// Loads the plugin, has it parse what was entered, and grants what was typed.
+    pub(super) async fn prepare(plugin_bytes: &[u8], entered: Entered) -> Result<Self, CommandError> {
+        let secret = entered.secret.clone();
+        Self::prepare_unredacted(plugin_bytes, entered)
+            .await
+            .map_err(|error| error.map_words(|words| secret.redact(words)))
+    }
+
+    async fn prepare_unredacted(plugin_bytes: &[u8], entered: Entered) -> Result<Self, CommandError> {
+        let mut limits = Limits::default();
+        if let Some(ceiling) = entered.max_concurrency {
+            limits.in_flight = usize::from(ceiling);
+        }
+        let engine = Engine::new(limits.clone(), EngineOptions::default())?;
+        let plugin = engine.load(plugin_bytes)?;
+        let descriptor = plugin.describe().await.result?;
+        let values = field_values(&descriptor, &entered)?;
+        let typed = typed_origins(&descriptor, &values);
+        let config =
+            plugin.configure(&values).await.result?.map_err(|problems| CommandError::of_problems(&problems))?;
+        let grant = Grant::of(&config.allowed_origins, &typed).map_err(|error| {
+            CommandError::failed(
+                error.to_string(),
+                "a plugin that asks for other addresses than yours is not to be trusted",
+            )
+        })?;
+        let header = descriptor.credential.header_name.parse().map_err(|_| {
+            CommandError::failed(
+                "the plugin wants the token in a header that does not exist",
+                "this is a fault of the plugin; report it to its author",
+            )
+        })?;
+        let prefix = descriptor.credential.prefix.clone();
+        let secret = entered.secret;
+        let client = Arc::new(Client::new(&limits, entered.network, entered.ca_file.as_deref())?);
+        let access = Access { grant, injection: Some(Injection { header, prefix, secret: secret.clone() }) };
+        Ok(Self { limits, plugin, descriptor, config, network: Network { client, access }, secret })
+    }
+
+    /// Words from outside, without the secret: a server may echo what it was sent.
+    pub(super) fn redact(&self, words: &str) -> String {
+        self.secret.redact(words)
+    }
+}
+
+fn is_secret(field: &Field) -> bool {
+    matches!(field.kind, FieldKind::Secret | FieldKind::MultilineSecret)
+}
+
+/// The entered fields: `--url` fills the first field that is a URL, the token the credential's field.
+fn field_values(descriptor: &Descriptor, entered: &Entered) -> Result<Vec<FieldValue>, CommandError> {
+    let text = |key: &str, value: String| FieldValue { key: key.to_owned(), value: Input::Text(value) };
+    let mut values = Vec::new();
+    match descriptor.fields.iter().find(|field| field.kind == FieldKind::Url) {
+        Some(field) => values.push(text(&field.key, entered.url.clone())),
+        None => {
+            return Err(CommandError::usage(
+                "this plugin takes no address",
+                "`cargo sim inspect` lists the fields of a plugin",
+            ));
+        }
+    }
+    values.push(FieldValue { key: descriptor.credential.field_key.clone(), value: Input::SecretSet });
+    if let Some(ceiling) = entered.max_concurrency
+        && descriptor.fields.iter().any(|field| field.key == "max_concurrency")
+    {
+        values.push(text("max_concurrency", ceiling.to_string()));
+    }
+    for (key, value) in &entered.settings {
+        if descriptor.fields.iter().any(|field| field.key == *key && is_secret(field)) {
+            return Err(CommandError::usage(
+                format!("{key} is a secret and is not taken from the command line"),
+                "use --token-env, --token-file or --token-stdin",
+            ));
+        }
+        if let Some(known) = values.iter().find(|known| known.key == *key) {
+            let option = if known.key == "max_concurrency" {
+                "--max-concurrency or an earlier --set"
+            } else {
+                "--url or an earlier --set"
+            };
+            return Err(CommandError::usage(format!("{key} is given twice"), format!("{option} sets it already")));
+        }
+        values.push(text(key, value.clone()));
+    }
+    Ok(values)
+}
+
+/// The origins that the administrator typed: those of all fields that are URLs.
+fn typed_origins(descriptor: &Descriptor, values: &[FieldValue]) -> Vec<Origin> {
+    let is_url = |key: &str| descriptor.fields.iter().any(|field| field.key == key && field.kind == FieldKind::Url);
+    values
+        .iter()
+        .filter(|value| is_url(&value.key))
+        .filter_map(|value| match &value.value {
+            Input::Text(text) => Origin::of_typed(text).ok(),
+            Input::SecretSet => None,
+        })
+        .collect()
+}

@@ -1,0 +1,117 @@
+//! What goes to standard output and standard error. Colours and progress only where a person reads them.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::collection::Observer;
+use crate::contract::{CheckStatus, Progress};
+
+/// Prints text as it is. A reader that has gone is no error: there is nobody left to tell.
+pub(super) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints a note for the person who waits.
+pub(super) fn note(text: &str) {
+    eprintln!("{}", one_line(text));
+}
+
+/// Prints a cause and a hint, one line each.
+pub(super) fn error(cause: &str, hint: &str) {
+    let colour = io::stderr().is_terminal() && no_colour_unset();
+    eprintln!("{} {}", paint(colour, "31;1", "error:"), one_line(cause));
+    eprintln!("{} {}", paint(colour, "36;1", "hint:"), one_line(hint));
+}
+
+/// Prints a warning on standard error.
+pub(super) fn warning(text: &str) {
+    let colour = io::stderr().is_terminal() && no_colour_unset();
+    eprintln!("{} {}", paint(colour, "33;1", "warning:"), one_line(text));
+}
+
+/// A mark for a check, in colour if standard output is a terminal.
+pub(super) fn mark(status: CheckStatus) -> String {
+    let colour = io::stdout().is_terminal() && no_colour_unset();
+    match status {
+        CheckStatus::Pass => paint(colour, "32", "pass"),
+        CheckStatus::Warn => paint(colour, "33;1", "warn"),
+        CheckStatus::Fail => paint(colour, "31;1", "FAIL"),
+        CheckStatus::Skipped => paint(colour, "2", "skip"),
+    }
+}
+
+fn no_colour_unset() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn paint(colour: bool, code: &str, text: &str) -> String {
+    if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Words from outside must neither break the line nor steer the terminal.
+fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// Progress of a collection: a moving line at a terminal; elsewhere only waits are told.
+pub(super) struct ProgressLine(ProgressBar);
+
+impl ProgressLine {
+    /// Starts the line.
+    pub(super) fn start() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self(bar)
+    }
+
+    /// Takes the line away.
+    pub(super) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Observer for ProgressLine {
+    fn progress(&mut self, progress: &Progress) {
+        let stage = one_line(&progress.stage);
+        self.0.set_message(match progress.expected {
+            Some(expected) => format!("{stage}: {} of {expected}", progress.done),
+            None => format!("{stage}: {}", progress.done),
+        });
+    }
+
+    fn waiting(&mut self, wait: Duration, message: &str) {
+        self.0.suspend(|| note(&format!("waiting {} s: {message}", wait.as_secs())));
+    }
+}
+
+/// Writes the trace of every request to standard error.
+pub(super) fn trace() {
+    let colour = io::stderr().is_terminal() && no_colour_unset();
+    let filter = tracing_subscriber::EnvFilter::new("egress=debug");
+    // A second call finds a subscriber in place, which is the same one.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn words_from_outside_stay_on_their_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31mc\r"), "a b [31mc ");
+    }
+}

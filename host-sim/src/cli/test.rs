@@ -1,0 +1,100 @@
+//! `test`: *Test connection*.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::document::printable;
+use super::error::{CommandError, with_detail};
+use super::source::{Source, SourceArgs};
+use super::terminal;
+use crate::bill::Bill;
+use crate::contract::{CheckStatus, TestReport};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cargo sim test --url https://gitlab.example.com --token-env GITLAB_TOKEN")]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Print what the test cost
+    #[arg(long)]
+    bill: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    let entered = args.source.entered()?;
+    let source = Source::prepare(&args.source.plugin_bytes()?, entered).await?;
+    let outcome = source.plugin.test(&source.network, &source.config).await;
+    let mut bill = Bill::default();
+    bill.add(&outcome.bill);
+    let no_answer = outcome.bill.requests.iter().all(|request| request.status.is_none());
+    let report = outcome.result.map_err(|error| CommandError::from(error).map_words(|words| source.redact(words)))?;
+    let mut text = if args.json {
+        let mut document = as_json(&report, &source);
+        if args.bill
+            && let Some(object) = document.as_object_mut()
+        {
+            object.insert("bill".to_owned(), json!(bill));
+        }
+        format!("{document:#}\n")
+    } else {
+        format!("{}\n{}", printable(&source.config.display_name), as_text(&report))
+    };
+    if args.bill && !args.json {
+        text.push_str(&bill.to_text(&source.limits));
+    }
+    terminal::print(&source.redact(&text));
+    match report.checks.iter().find(|check| check.status == CheckStatus::Fail) {
+        None => Ok(ExitCode::SUCCESS),
+        Some(check) => {
+            let words = outcome.last_failure.filter(|_| no_answer);
+            let cause = words.map_or_else(|| check.detail.clone(), |words| with_detail(&check.detail, &words));
+            let hint = check.hint.clone().unwrap_or_else(|| "see the checks above".to_owned());
+            Err(CommandError::failed(cause, hint).map_words(|words| source.redact(words)))
+        }
+    }
+}
+
+fn status(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Pass => "pass",
+        CheckStatus::Warn => "warn",
+        CheckStatus::Fail => "fail",
+        CheckStatus::Skipped => "skipped",
+    }
+}
+
+fn as_json(report: &TestReport, source: &Source) -> serde_json::Value {
+    let checks: Vec<_> = report
+        .checks
+        .iter()
+        .map(|check| {
+            json!({
+                "id": check.id, "title": check.title, "status": status(check.status),
+                "detail": check.detail, "hint": check.hint,
+            })
+        })
+        .collect();
+    json!({
+        "source_key": source.config.source_key,
+        "display_name": source.config.display_name,
+        "outcome": status(report.outcome),
+        "checks": checks,
+    })
+}
+
+/// The checks for people, one block each.
+pub(super) fn as_text(report: &TestReport) -> String {
+    report
+        .checks
+        .iter()
+        .map(|check| {
+            let hint = check.hint.as_ref().map(|hint| format!("\n          → {}", printable(hint))).unwrap_or_default();
+            let mark = terminal::mark(check.status);
+            format!("  {mark}    {}: {}{hint}\n", printable(&check.title), printable(&check.detail))
+        })
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! One full collection: page after page until the plugin says that it is done.
+//!
+//! Each page goes to the sink before the next is asked for, so memory is that of one page, and whatever the sink keeps
+//! of the page's cursor is a place to go on from. When the service says "too many requests" the host sleeps and asks
+//! for the same page again: the plugin holds no state that could grow stale meanwhile.
+
+use std::io;
+use std::time::Duration;
+
+use crate::bill::Bill;
+use crate::contract::{Batch, Configuration, Failure, Progress, Summary};
+use crate::egress::Network;
+use crate::engine::{CallError, Plugin};
+use crate::policy::limits::Limits;
+
+/// The wait when the service gives none. GitLab's windows are a minute long.
+const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+
+/// Where pages go.
+pub trait PageSink {
+    /// Takes one page, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written; the collection ends there.
+    fn page(&mut self, batch: &Batch) -> io::Result<()>;
+}
+
+/// Who is told how it goes.
+pub trait Observer {
+    /// After each page.
+    fn progress(&mut self, progress: &Progress);
+    /// Before a wait that the service asked for.
+    fn waiting(&mut self, wait: Duration, message: &str);
+}
+
+/// Why a collection ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectionError {
+    /// The plugin says so.
+    #[error("the plugin reports a failure")]
+    Failure {
+        /// What it says.
+        failure: Box<Failure>,
+        /// What the host saw on the network, where it saw more.
+        last_failure: Option<String>,
+    },
+    /// The plugin passed a limit or crashed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The plugin broke the contract.
+    #[error("the plugin broke the contract: {0}")]
+    Contract(String),
+    /// The service asks for more patience than the limit allows.
+    #[error("the service asks to wait {} s more, over the limit rate_limit_wait = {} ms", wait.as_secs(), limit.as_millis())]
+    RateLimited {
+        /// The wait asked for.
+        wait: Duration,
+        /// The limit for the run.
+        limit: Duration,
+    },
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// What to collect, and with what.
+#[derive(Clone, Copy)]
+pub struct Collection<'a> {
+    /// The plugin.
+    pub plugin: &'a Plugin,
+    /// The tenant's network, with grant and secret.
+    pub network: &'a Network,
+    /// The parsed settings.
+    pub config: &'a Configuration,
+    /// The limits.
+    pub limits: &'a Limits,
+}
+
+impl Collection<'_> {
+    /// Collects from `cursor`, or from the start, to the end.
+    ///
+    /// # Errors
+    /// [`CollectionError`]. Pages that were passed to the sink before stay there; `bill` counts all calls made.
+    pub async fn run(
+        &self,
+        mut cursor: Option<String>,
+        sink: &mut dyn PageSink,
+        observer: &mut dyn Observer,
+        bill: &mut Bill,
+    ) -> Result<Summary, CollectionError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let outcome = self.plugin.collect(self.network, self.config, cursor.as_ref()).await;
+            bill.add(&outcome.bill);
+            let batch = match outcome.result? {
+                Ok(batch) => batch,
+                Err(Failure::RateLimited(failure)) => {
+                    let wait = failure
+                        .retry_after
+                        .map_or(DEFAULT_WAIT, |seconds| Duration::from_secs(u64::from(seconds)))
+                        // A service that says "in 0 seconds" still gets a moment.
+                        .max(Duration::from_secs(1));
+                    let limit = self.limits.rate_limit_wait;
+                    if waited + wait > limit {
+                        return Err(CollectionError::RateLimited { wait, limit });
+                    }
+                    observer.waiting(wait, &failure.explanation.message);
+                    tokio::time::sleep(wait).await;
+                    waited += wait;
+                    bill.add_rate_limited(wait);
+                    continue;
+                }
+                Err(failure) => {
+                    let last_failure = outcome.last_failure;
+                    return Err(CollectionError::Failure { failure: Box::new(failure), last_failure });
+                }
+            };
+            self.check(&batch, cursor.as_deref())?;
+            bill.count(&batch);
+            sink.page(&batch)?;
+            observer.progress(&batch.progress);
+            match (batch.next, batch.summary) {
+                (Some(next), _) => cursor = Some(next),
+                (None, Some(summary)) => return Ok(summary),
+                (None, None) => return Err(CollectionError::Contract("a batch without next and summary".to_owned())),
+            }
+        }
+    }
+
+    fn check(&self, batch: &Batch, cursor: Option<&str>) -> Result<(), CollectionError> {
+        let broken = |what: String| Err(CollectionError::Contract(what));
+        match (&batch.next, &batch.summary) {
+            (Some(_), Some(_)) => return broken("a batch with both next and summary".to_owned()),
+            (Some(next), None) if Some(next.as_str()) == cursor => {
+                return broken("a batch that leads back to itself".to_owned());
+            }
+            (Some(next), None) if next.len() > self.limits.cursor_bytes => {
+                let (bytes, limit) = (next.len(), self.limits.cursor_bytes);
+                return broken(format!("a cursor of {bytes} bytes, over the limit cursor_bytes = {limit}"));
+            }
+            _ => {}
+        }
+        let (entries, limit) = (batch.entries.len(), self.limits.batch_entries);
+        if entries > limit {
+            return broken(format!("a batch of {entries} entries, over the limit batch_entries = {limit}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! A response body on its way to the guest: counted, limited, and recorded once, at its end or when it is dropped.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
+use wasmtime_wasi_http::Error;
+
+use super::cause;
+use super::ledger::{Ledger, RequestRecord, milliseconds};
+
+/// How much of a body may pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    pub(super) response: u64,
+    pub(super) call: u64,
+    pub(super) between_bytes: Duration,
+}
+
+/// The body, and what has to happen when it ends.
+pub(super) struct MeteredBody {
+    inner: Incoming,
+    limits: BodyLimits,
+    pause: Pin<Box<Sleep>>,
+    /// Taken when the record is written, so that it is written once.
+    open: Option<OpenRecord>,
+    ledger: Arc<Ledger>,
+    bytes: u64,
+    /// Held until the body is through: a response that is still being read is still in flight.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// A record that waits for the end of its body.
+pub(super) struct OpenRecord {
+    pub(super) record: RequestRecord,
+    pub(super) started: Instant,
+}
+
+impl MeteredBody {
+    pub(super) fn new(
+        inner: Incoming,
+        limits: BodyLimits,
+        open: OpenRecord,
+        ledger: Arc<Ledger>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let pause = Box::pin(tokio::time::sleep(limits.between_bytes));
+        Self { inner, limits, pause, open: Some(open), ledger, bytes: 0, permit: Some(permit) }
+    }
+
+    fn close(&mut self, error: Option<String>) {
+        self.permit = None;
+        if let Some(OpenRecord { mut record, started }) = self.open.take() {
+            record.bytes = self.bytes;
+            record.ms = milliseconds(started.elapsed());
+            record.error = error;
+            self.ledger.request(record);
+        }
+    }
+
+    fn fail(&mut self, code: Error, words: String) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.close(Some(words));
+        Poll::Ready(Some(Err(code)))
+    }
+}
+
+impl Body for MeteredBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.open.is_none() {
+            return Poll::Ready(None);
+        }
+        let frame = match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(self.pause.as_mut().poll(context));
+                let words = format!("the answer stopped for {} s", self.limits.between_bytes.as_secs());
+                return self.fail(Error::ConnectionReadTimeout, words);
+            }
+        };
+        let deadline = tokio::time::Instant::now() + self.limits.between_bytes;
+        self.pause.as_mut().reset(deadline);
+        match frame {
+            None => {
+                self.close(None);
+                Poll::Ready(None)
+            }
+            Some(Err(error)) => {
+                let cause = cause::of(&error);
+                self.fail(cause.code, cause.words)
+            }
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+                self.bytes = self.bytes.saturating_add(length);
+                let limit = self.limits.response;
+                if self.bytes > limit {
+                    return self.fail(
+                        Error::HttpResponseBodySize(Some(limit)),
+                        format!("the answer is larger than the limit response_bytes = {limit}"),
+                    );
+                }
+                let limit = self.limits.call;
+                if !self.ledger.count_body(length, limit) {
+                    return self.fail(
+                        Error::HttpResponseBodySize(Some(limit)),
+                        format!("the answers together are larger than the limit response_bytes_per_call = {limit}"),
+                    );
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.open.is_none() || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for MeteredBody {
+    fn drop(&mut self) {
+        // Dropped at its end without having been asked for one more frame is not broken off.
+        let whole = self.inner.is_end_stream();
+        self.close((!whole).then(|| "the plugin did not read the whole answer".to_owned()));
+    }
+}

@@ -1,0 +1,121 @@
+//! From a failure of the HTTP libraries to a code for the guest and a sentence for the administrator.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::CertificateError;
+use wasmtime_wasi_http::Error;
+
+use super::connect::ConnectError;
+
+/// Why a request failed.
+pub(super) struct Cause {
+    /// What the guest gets to see.
+    pub(super) code: Error,
+    /// What the administrator gets to see. Holds no header, body, or query.
+    pub(super) words: String,
+    /// The address was refused: the request counts as denied, not as failed.
+    pub(super) prohibited: Option<std::net::IpAddr>,
+}
+
+impl Cause {
+    fn new(code: Error, words: impl Into<String>) -> Self {
+        Self { code, words: words.into(), prohibited: None }
+    }
+}
+
+/// Looks through the chain of sources for the first error that says something.
+pub(super) fn of(error: &(dyn StdError + 'static)) -> Cause {
+    look(error).unwrap_or_else(|| Cause::new(Error::HttpProtocolError, "the answer is not HTTP"))
+}
+
+fn look(error: &(dyn StdError + 'static)) -> Option<Cause> {
+    if let Some(cause) = known(error) {
+        return Some(cause);
+    }
+    let Some(io) = error.downcast_ref::<io::Error>() else {
+        return look(error.source()?);
+    };
+    // What an I/O error wraps is not its source: the source is that of the wrapped error.
+    io.get_ref().and_then(|wrapped| look(wrapped)).or_else(|| of_io(io))
+}
+
+fn known(error: &(dyn StdError + 'static)) -> Option<Cause> {
+    if let Some(error) = error.downcast_ref::<ConnectError>() {
+        return Some(of_connect(error));
+    }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(of_tls(error));
+    }
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_incomplete_message() {
+        Some(Cause::new(Error::ConnectionTerminated, "the connection was closed before the answer was whole"))
+    } else if error.is_parse_too_large() {
+        Some(Cause::new(
+            Error::HttpResponseHeaderSectionSize(None),
+            "the head of the answer is larger than the limits response_head_bytes and response_headers allow",
+        ))
+    } else if error.is_parse() {
+        Some(Cause::new(Error::HttpProtocolError, "the answer is not HTTP"))
+    } else {
+        None
+    }
+}
+
+fn of_connect(error: &ConnectError) -> Cause {
+    let words = error.to_string();
+    match error {
+        ConnectError::NameNotFound { .. } => {
+            Cause::new(Error::DnsError { rcode: Some("NXDOMAIN".to_owned()), info_code: None }, words)
+        }
+        ConnectError::AddressProhibited { address, .. } => {
+            Cause { code: Error::DestinationIpProhibited, words, prohibited: Some(*address) }
+        }
+        ConnectError::Timeout(_) => Cause::new(Error::ConnectionTimeout, words),
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Cause {
+    match error {
+        rustls::Error::InvalidCertificate(why) => Cause::new(Error::TlsCertificateError, of_certificate(why)),
+        rustls::Error::InvalidMessage(_) => {
+            Cause::new(Error::TlsProtocolError, "what answers at that port does not speak TLS")
+        }
+        rustls::Error::AlertReceived(alert) => Cause::new(
+            Error::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: Some(format!("{alert:?}")) },
+            format!("the server refused the TLS connection: {alert:?}"),
+        ),
+        other => Cause::new(Error::TlsProtocolError, format!("no TLS connection: {other}")),
+    }
+}
+
+fn of_certificate(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "the certificate is signed by an authority that is not trusted here".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet; is this machine's clock right?".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the certificate is made out for another name".to_owned()
+        }
+        CertificateError::Revoked => "the certificate was revoked".to_owned(),
+        other => format!("the certificate is not accepted: {other:?}"),
+    }
+}
+
+fn of_io(error: &io::Error) -> Option<Cause> {
+    Some(match error.kind() {
+        io::ErrorKind::ConnectionRefused => Cause::new(Error::ConnectionRefused, "nothing listens at that port"),
+        io::ErrorKind::TimedOut => Cause::new(Error::ConnectionTimeout, "the connection timed out"),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
+            Cause::new(Error::ConnectionTerminated, "the connection broke off")
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Cause::new(Error::DestinationUnavailable, format!("the address cannot be reached: {error}"))
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,67 @@
+//! The HTTP client of one tenant.
+//!
+//! Pool, TLS sessions and in-flight ceiling are the tenant's own, so that no connection-bound state of a server crosses
+//! from one tenant to another. HTTP/1.1 only: the head of a response is then bounded by two numbers, and requests in
+//! flight are connections, which are bounded too.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Semaphore;
+use wasmtime_wasi_http::WasiBody;
+
+use super::connect::{CheckedResolver, TimedConnector};
+use super::tls::{self, TlsError};
+use crate::policy::limits::Limits;
+use crate::policy::network::NetworkPolicy;
+
+type Pooled = legacy::Client<TimedConnector<HttpsConnector<HttpConnector<CheckedResolver>>>, WasiBody>;
+
+/// One tenant's way to the network. Cheap to share, never shared between tenants.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) http: Pooled,
+    pub(super) network: NetworkPolicy,
+    pub(super) in_flight: Arc<Semaphore>,
+    opened: Arc<AtomicU64>,
+}
+
+impl Client {
+    /// Builds the client of a tenant.
+    ///
+    /// # Errors
+    /// [`TlsError`] when the CA file cannot be used.
+    pub fn new(limits: &Limits, network: NetworkPolicy, ca_file: Option<&Path>) -> Result<Self, TlsError> {
+        let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { policy: network });
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(limits.connect));
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls::config(ca_file)?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let opened = Arc::new(AtomicU64::new(0));
+        let connector = TimedConnector { inner: https, timeout: limits.connect, opened: Arc::clone(&opened) };
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(limits.in_flight)
+            .http1_max_buf_size(limits.response_head_bytes.max(8192))
+            .http1_max_headers(limits.response_headers)
+            .build(connector);
+        Ok(Self { http, network, in_flight: Arc::new(Semaphore::new(limits.in_flight.max(1))), opened })
+    }
+
+    /// Connections opened since the client was built.
+    #[must_use]
+    pub fn connections_opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+}

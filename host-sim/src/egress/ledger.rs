@@ -1,0 +1,141 @@
+//! What happened on the network during one call.
+//!
+//! Paths are kept without their query: a query may hold names of people, and a bill needs none.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One request that left the sandbox, or tried to.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestRecord {
+    /// Method.
+    pub method: String,
+    /// Origin.
+    pub origin: String,
+    /// Path without query.
+    pub path: String,
+    /// HTTP status, if a response came.
+    pub status: Option<u16>,
+    /// Bytes of the body that were passed on.
+    pub bytes: u64,
+    /// Milliseconds from leaving the guest to the end of the body, or to the failure.
+    pub ms: u64,
+    /// Why there was no response or no whole body.
+    pub error: Option<String>,
+}
+
+/// Why a request was refused. Codes are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DenialCode {
+    /// Not the granted origin.
+    Origin,
+    /// A user name or password in the authority.
+    UserInfo,
+    /// A method other than GET and POST.
+    Method,
+    /// An address that the tenant's policy does not allow.
+    Address,
+    /// The credential would travel unencrypted.
+    PlainHttp,
+    /// The call has used up its requests.
+    RequestBudget,
+    /// The request itself is not well-formed.
+    Malformed,
+}
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// Why, as a code.
+    pub code: DenialCode,
+    /// Where the request wanted to go: origin and path, without query.
+    pub target: String,
+    /// Why, in a sentence, with what would allow it.
+    pub message: String,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    requests: Vec<RequestRecord>,
+    denials: Vec<Denial>,
+    /// The last failure in the host's words, which are more exact than the codes a guest gets to see.
+    last_failure: Option<String>,
+}
+
+/// The record of one call. Shared between the hook, the response bodies and the engine.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    entries: Mutex<Entries>,
+    admitted: AtomicU64,
+    body_bytes: AtomicU64,
+}
+
+impl Ledger {
+    fn with<T>(&self, act: impl FnOnce(&mut Entries) -> T) -> T {
+        // A poisoned lock means that another thread panicked while pushing; the lists are still lists.
+        let mut entries = self.entries.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        act(&mut entries)
+    }
+
+    /// Takes one request out of the budget; false when it is used up.
+    pub(super) fn admit(&self, budget: u32) -> bool {
+        self.admitted.fetch_add(1, Ordering::Relaxed) < u64::from(budget)
+    }
+
+    /// Counts body bytes; false when the call's total passes `limit`.
+    pub(super) fn count_body(&self, bytes: u64, limit: u64) -> bool {
+        self.body_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit
+    }
+
+    pub(super) fn request(&self, record: RequestRecord) {
+        tracing::debug!(
+            target: "egress",
+            method = %record.method,
+            origin = %record.origin,
+            path = %record.path,
+            status = record.status,
+            bytes = record.bytes,
+            ms = record.ms,
+            error = record.error.as_deref(),
+            "request"
+        );
+        self.with(|entries| {
+            if let Some(error) = &record.error {
+                entries.last_failure = Some(error.clone());
+            }
+            entries.requests.push(record);
+        });
+    }
+
+    pub(super) fn deny(&self, denial: Denial) {
+        tracing::debug!(target: "egress", code = ?denial.code, target = %denial.target, why = %denial.message, "denied");
+        self.with(|entries| {
+            entries.last_failure = Some(denial.message.clone());
+            entries.denials.push(denial);
+        });
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.with(|entries| entries.requests.clone())
+    }
+
+    /// The refusals so far.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.with(|entries| entries.denials.clone())
+    }
+
+    /// The last failure or refusal in the host's words.
+    pub fn last_failure(&self) -> Option<String> {
+        self.with(|entries| entries.last_failure.clone())
+    }
+}
+
+/// Milliseconds of a duration.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,60 @@
+//! The only way out of the sandbox.
+//!
+//! A request of the guest passes these steps, in this order: count it against the call's budget; compare its parsed
+//! origin with the grant; refuse addresses that the tenant's policy does not allow; only then write the credential;
+//! connect to an address that was checked, with TLS verified against the granted name; pass the response through
+//! with its size counted. Redirects are answers like others: a request to their target starts over at the first step.
+//!
+//! | who | lives as long as | holds |
+//! | --- | --- | --- |
+//! | [`Client`] | the tenant | connection pool, TLS roots, address policy, in-flight ceiling |
+//! | [`Access`] | the source | the grant and the secret |
+//! | [`Ledger`] | one call | every request and refusal, for bill and trace |
+
+mod body;
+mod cause;
+mod client;
+mod connect;
+mod hooks;
+mod ledger;
+mod secret;
+mod tls;
+
+pub use client::Client;
+pub(crate) use hooks::Hooks;
+pub use ledger::{Denial, DenialCode, Ledger, RequestRecord};
+pub use secret::{Secret, SecretError};
+pub use tls::TlsError;
+
+use std::sync::Arc;
+
+use crate::policy::origin::Grant;
+
+/// What one source may do on the network, and with which credential.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Where requests may go.
+    pub grant: Grant,
+    /// The credential and where it is written; none for a source without one.
+    pub injection: Option<Injection>,
+}
+
+/// A secret and the header it is written in.
+#[derive(Debug, Clone)]
+pub struct Injection {
+    /// Name of the header.
+    pub header: http::HeaderName,
+    /// Text before the secret.
+    pub prefix: String,
+    /// The secret.
+    pub secret: Secret,
+}
+
+/// The network of one call.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The tenant's client.
+    pub client: Arc<Client>,
+    /// The source's grant and secret.
+    pub access: Access,
+}

@@ -1,0 +1,105 @@
+//! A credential that can be carried anywhere and read only where requests leave.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+/// A credential. Prints nothing, is overwritten in memory when the last copy is dropped, and can be read only by
+/// the code that writes the header.
+#[derive(Clone)]
+pub struct Secret(Arc<Zeroizing<String>>);
+
+/// Why a text cannot be a credential. Never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// Nothing, or only blanks.
+    #[error("the token is empty")]
+    Empty,
+    /// Blanks inside: most often two tokens, or a token with words around it.
+    #[error("the token contains blanks or line breaks")]
+    Blank,
+    /// Would not be a header value.
+    #[error("the token contains characters that no HTTP header may carry")]
+    NotAHeader,
+}
+
+impl Secret {
+    /// Takes a credential as it was read: blanks and line breaks around it are dropped.
+    ///
+    /// # Errors
+    /// See [`SecretError`].
+    pub fn new(text: String) -> Result<Self, SecretError> {
+        let text = Zeroizing::new(text);
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            Err(SecretError::Empty)
+        } else if trimmed.contains(char::is_whitespace) {
+            Err(SecretError::Blank)
+        } else if !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(SecretError::NotAHeader)
+        } else {
+            Ok(Self(Arc::new(Zeroizing::new(trimmed.to_owned()))))
+        }
+    }
+
+    /// The value of the header, marked so that HTTP libraries do not log or index it.
+    pub(in crate::egress) fn header_value(&self, prefix: &str) -> Option<HeaderValue> {
+        let text = Zeroizing::new(format!("{prefix}{}", self.0.as_str()));
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// `text` with every occurrence of the secret replaced: for words that came from outside, since a server may
+    /// echo what it was sent. A secret of less than eight characters is left alone: it is none, and would be found in
+    /// ordinary words.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        if self.0.len() < 8 { text.to_owned() } else { text.replace(self.0.as_str(), "[secret]") }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Secret, SecretError};
+
+    #[test]
+    fn reads_what_editors_and_shells_leave_around_a_token() {
+        let secret = Secret::new(" glpat-x.y\r\n".to_owned()).unwrap();
+        let value = secret.header_value("Bearer ").unwrap();
+        assert_eq!(value.as_bytes(), b"Bearer glpat-x.y");
+        assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn refuses_what_is_no_token() {
+        for (text, error) in [
+            ("", SecretError::Empty),
+            (" \n", SecretError::Empty),
+            ("a b", SecretError::Blank),
+            ("a\nb", SecretError::Blank),
+            ("a\u{7f}b", SecretError::NotAHeader),
+            ("gläpat", SecretError::NotAHeader),
+        ] {
+            assert_eq!(Secret::new(text.to_owned()).unwrap_err(), error, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn prints_nothing_and_redacts() {
+        let secret = Secret::new("canary-1".to_owned()).unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret");
+        assert_eq!(secret.redact("a canary-1, two canary-1canary-1"), "a [secret], two [secret][secret]");
+        assert_eq!(Secret::new("x".to_owned()).unwrap().redact("example"), "example");
+    }
+}

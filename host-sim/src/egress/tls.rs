@@ -1,0 +1,59 @@
+//! Which servers are trusted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+/// Why TLS could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The CA file cannot be read or parsed.
+    #[error("the CA file {} cannot be read: {why}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The CA file holds no certificate.
+    #[error("the CA file {} holds no certificate", .0.display())]
+    EmptyCaFile(PathBuf),
+    /// The cryptography library refused its own defaults.
+    #[error("TLS cannot be set up: {0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+/// The system's roots, and those of `ca_file` (PEM) beside them. TLS 1.2 and 1.3.
+///
+/// A machine without system roots is no error here: plain loopback works, and a TLS server is then refused by name.
+pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        tracing::warn!(target: "egress", %error, "system root certificates");
+    }
+    let (_, ignored) = roots.add_parsable_certificates(native.certs);
+    if ignored > 0 {
+        tracing::warn!(target: "egress", ignored, "system root certificates that do not parse");
+    }
+    if let Some(path) = ca_file {
+        let fail = |why: String| TlsError::CaFile { path: path.to_owned(), why };
+        let mut found = false;
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(error.to_string()))? {
+            let certificate = certificate.map_err(|error| fail(error.to_string()))?;
+            roots.add(certificate).map_err(|error| fail(error.to_string()))?;
+            found = true;
+        }
+        if !found {
+            return Err(TlsError::EmptyCaFile(path.to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}

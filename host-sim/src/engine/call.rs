@@ -1,0 +1,176 @@
+//! One call: a fresh store, the limits, the outcome, the bill.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::Store;
+use wasmtime::component::ResourceTableError;
+
+use super::state::{CpuMeter, State};
+use super::{Plugin, dump};
+use crate::bill::CallBill;
+use crate::contract::{
+    Batch, Configuration, Credential, Descriptor, Failure, FieldProblem, FieldValue, Plugin as Instance, TestReport,
+};
+use crate::egress::{Hooks, Ledger, Network};
+use crate::policy::limits::Limits;
+
+/// Why a call gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// A limit was passed.
+    #[error("the plugin passed the limit {name} = {value}")]
+    Limit {
+        /// Name of the limit, as `limits` prints it.
+        name: &'static str,
+        /// Its value with unit.
+        value: String,
+    },
+    /// The guest trapped.
+    #[error("the plugin crashed: {0}")]
+    Trap(String),
+    /// No instance could be made.
+    #[error("the plugin cannot be started: {0}")]
+    Instantiate(String),
+}
+
+/// What a call gave, and what it cost.
+#[derive(Debug)]
+pub struct CallOutcome<T> {
+    /// What the contract says, or why there is nothing.
+    pub result: Result<T, CallError>,
+    /// What it cost. Written in every case.
+    pub bill: CallBill,
+    /// The last failure on the network, in the host's words.
+    pub last_failure: Option<String>,
+}
+
+impl Plugin {
+    /// `describe`, without network.
+    pub async fn describe(&self) -> CallOutcome<Descriptor> {
+        self.call(None, async |instance: &Instance, store: &mut Store<State>| {
+            instance.license_broker_plugin_connector().call_describe(store).await
+        })
+        .await
+    }
+
+    /// `configure`, without network.
+    pub async fn configure(&self, values: &[FieldValue]) -> CallOutcome<Result<Configuration, Vec<FieldProblem>>> {
+        self.call(None, async |instance: &Instance, store: &mut Store<State>| {
+            instance.license_broker_plugin_connector().call_configure(store, values).await
+        })
+        .await
+    }
+
+    /// `test`, with the credential written by the host.
+    pub async fn test(&self, network: &Network, config: &Configuration) -> CallOutcome<TestReport> {
+        self.call(Some(network), async |instance: &Instance, store: &mut Store<State>| {
+            instance.license_broker_plugin_connector().call_test(store, config, &Credential::Injected).await
+        })
+        .await
+    }
+
+    /// One page of `collect`, with the credential written by the host.
+    pub async fn collect(
+        &self,
+        network: &Network,
+        config: &Configuration,
+        cursor: Option<&String>,
+    ) -> CallOutcome<Result<Batch, Failure>> {
+        self.call(Some(network), async |instance: &Instance, store: &mut Store<State>| {
+            instance.license_broker_plugin_connector().call_collect(store, config, &Credential::Injected, cursor).await
+        })
+        .await
+    }
+
+    /// One page of `collect`, and the guest's whole memory as it was when the call had ended, as a core dump.
+    ///
+    /// For tests of what a guest holds; the engine must have been made with `core_dump`. The credential is a
+    /// parameter here, so that a test can show that it would be found if the guest had it.
+    pub async fn collect_then_dump(
+        &self,
+        network: &Network,
+        config: &Configuration,
+        credential: &Credential,
+        cursor: Option<&String>,
+    ) -> CallOutcome<(Result<Batch, Failure>, Vec<u8>)> {
+        self.call(Some(network), async |instance: &Instance, store: &mut Store<State>| {
+            let connector = instance.license_broker_plugin_connector();
+            let result = connector.call_collect(&mut *store, config, credential, cursor).await?;
+            Ok((result, dump::memory(instance, store).await?))
+        })
+        .await
+    }
+
+    async fn call<T>(
+        &self,
+        network: Option<&Network>,
+        act: impl AsyncFnOnce(&Instance, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> CallOutcome<T> {
+        let started = Instant::now();
+        let limits = &self.limits;
+        let ledger = Arc::new(Ledger::default());
+        let opened_before = network.map_or(0, |network| network.client.connections_opened());
+        let hooks = Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger));
+        let mut store = Store::new(self.pre.engine(), State::new(hooks, limits));
+        store.limiter(|state| &mut state.memory);
+        store.call_hook(|mut context, hook| {
+            context.data_mut().cpu.cross(hook);
+            Ok(())
+        });
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| Ok(CpuMeter::epoch(context)));
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(limits.handles);
+
+        let result = tokio::time::timeout(limits.wall, async {
+            let instance = self
+                .pre
+                .instantiate_async(&mut store)
+                .await
+                .map_err(|error| CallError::Instantiate(format!("{error:#}")))?;
+            act(&instance, &mut store).await.map_err(|error| explain(&error, store.data(), limits))
+        })
+        .await
+        .unwrap_or_else(|_| Err(limit("wall", limits.wall)));
+
+        let state = store.data();
+        let bill = CallBill {
+            guest: state.cpu.used(),
+            wall: started.elapsed(),
+            peak_memory: state.memory.peak,
+            connections_opened: network
+                .map_or(0, |network| network.client.connections_opened())
+                .saturating_sub(opened_before),
+            // The store goes first: bodies that are still open write their record when they are dropped.
+            requests: {
+                drop(store);
+                ledger.requests()
+            },
+            denials: ledger.denials(),
+        };
+        CallOutcome { result, bill, last_failure: ledger.last_failure() }
+    }
+}
+
+fn limit(name: &'static str, value: Duration) -> CallError {
+    CallError::Limit { name, value: format!("{} ms", value.as_millis()) }
+}
+
+/// A trap in words; if a limit is behind it, by the limit's name.
+fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError {
+    let bytes = |name, value: usize| CallError::Limit { name, value: format!("{value} bytes") };
+    let count = |name, value: usize| CallError::Limit { name, value: value.to_string() };
+    if state.cpu.interrupted {
+        return limit("cpu", limits.cpu);
+    }
+    match state.memory.refused {
+        Some("table_elements") => return count("table_elements", limits.table_elements),
+        Some(name) => return bytes(name, limits.memory_bytes),
+        None => {}
+    }
+    if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+        return count("host_table_entries", limits.host_table_entries);
+    }
+    CallError::Trap(error.root_cause().to_string())
+}

@@ -1,0 +1,167 @@
+//! Running plugins: one engine per process, one compiled plugin per component, one store per call.
+//!
+//! | thing | lives as long as | why |
+//! | --- | --- | --- |
+//! | [`Engine`] | the process | code memory and instance slots are pooled in it |
+//! | [`Plugin`] | the component | compiled and linked once |
+//! | store and instance | one call | nothing of one call, or of one tenant, is left for the next |
+//!
+//! A call ends in one of three ways: it returns what the contract says, it passes a limit, or it traps. The bill is
+//! written in each case.
+
+mod call;
+mod dump;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime_wasi::clocks::WasiClocks;
+use wasmtime_wasi_http::WasiHttp;
+
+pub use call::{CallError, CallOutcome};
+pub(crate) use state::State;
+use state::Table;
+
+use crate::admission::{Manifest, Refusal};
+use crate::contract::PluginPre;
+use crate::policy::limits::Limits;
+
+/// Length of an epoch: how often a computing guest lets others run and has its time checked.
+const EPOCH: Duration = Duration::from_millis(10);
+
+/// Instances that may exist at once in this process. A slot reserves address space, not memory.
+const INSTANCES: u32 = 64;
+
+/// What an engine does beyond the usual.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EngineOptions {
+    /// Keep the guest's memory when it traps. For tests that look into it: a dump holds whatever the guest held.
+    pub core_dump: bool,
+}
+
+/// The compiler and its pools.
+pub struct Engine {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+    limits: Arc<Limits>,
+}
+
+/// Why a plugin was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It may not run here.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It looks right and does not compile or link.
+    #[error("the plugin does not compile: {0}")]
+    Compile(String),
+}
+
+/// The engine could not be made: the machine lacks what it needs.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine cannot start: {0}")]
+pub struct EngineError(String);
+
+impl Engine {
+    /// Makes the engine and starts its epoch clock, which ends with it.
+    ///
+    /// # Errors
+    /// When address space for the pools cannot be reserved, or the processor is not supported.
+    pub fn new(limits: Limits, options: EngineOptions) -> Result<Self, EngineError> {
+        let fail = |error: wasmtime::Error| EngineError(format!("{error:#}"));
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(INSTANCES)
+            .total_core_instances(INSTANCES * 4)
+            .total_memories(INSTANCES)
+            .total_tables(INSTANCES * 4)
+            .total_stacks(INSTANCES)
+            .max_memory_size(limits.memory_bytes)
+            .table_elements(limits.table_elements);
+        let mut config = Config::new();
+        config
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+            .epoch_interruption(true)
+            .coredump_on_trap(options.core_dump)
+            // Only WASI 0.2 is served, so the machinery of 0.3 is left out of reach.
+            .concurrency_support(false);
+        let engine = wasmtime::Engine::new(&config).map_err(fail)?;
+        let mut linker = Linker::new(&engine);
+        link(&mut linker).map_err(fail)?;
+        let ticking = engine.weak();
+        // A thread and not a task: on an executor whose workers all run guests, a task would never get to tick.
+        std::thread::Builder::new()
+            .name("epoch".to_owned())
+            .spawn(move || {
+                while let Some(engine) = ticking.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    std::thread::sleep(EPOCH);
+                }
+            })
+            .map_err(|error| EngineError(error.to_string()))?;
+        Ok(Self { engine, linker, limits: Arc::new(limits) })
+    }
+
+    /// Checks, compiles and links a component.
+    ///
+    /// # Errors
+    /// [`LoadError::Refused`] before anything is compiled; [`LoadError::Compile`] after.
+    pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let manifest = Manifest::read(bytes, self.limits.component_bytes)?;
+        manifest.admit()?;
+        let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
+        let component = Component::new(&self.engine, bytes).map_err(compile)?;
+        let required = component.resources_required();
+        let pre = self.linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(compile)?;
+        let initial_memory_bytes =
+            required.and_then(|required| required.max_initial_memory_size).map(|pages| pages.saturating_mul(65_536));
+        Ok(Plugin { pre, manifest, initial_memory_bytes, limits: Arc::clone(&self.limits) })
+    }
+
+    /// The limits of every call.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+/// Exactly the interfaces of [`crate::policy::imports`]; anything else is not there to be linked.
+fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::p2::bindings::{clocks, io};
+    use wasmtime_wasi_http::p2::bindings::{LinkOptions, http};
+
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(linker, State::clocks)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(linker, State::clocks)?;
+    io::error::add_to_linker::<_, Table>(linker, State::table)?;
+    io::poll::add_to_linker::<_, Table>(linker, State::table)?;
+    io::streams::add_to_linker::<_, Table>(linker, State::table)?;
+    http::types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), State::http)?;
+    http::outgoing_handler::add_to_linker::<_, WasiHttp>(linker, State::http)?;
+    Ok(())
+}
+
+/// A compiled plugin, ready to be instantiated for each call.
+#[derive(Clone)]
+pub struct Plugin {
+    pre: PluginPre<State>,
+    manifest: Manifest,
+    initial_memory_bytes: Option<u64>,
+    limits: Arc<Limits>,
+}
+
+impl Plugin {
+    /// What the bytes said of themselves.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Memory the plugin asks for before it has done anything, bytes.
+    #[must_use]
+    pub fn initial_memory_bytes(&self) -> Option<u64> {
+        self.initial_memory_bytes
+    }
+}

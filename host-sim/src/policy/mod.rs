@@ -1,0 +1,9 @@
+//! What a plugin may do, as plain data and pure functions.
+//!
+//! Nothing here knows of WebAssembly or of sockets: the engine and the egress ask, these modules answer. An empty
+//! policy allows nothing.
+
+pub mod imports;
+pub mod limits;
+pub mod network;
+pub mod origin;

@@ -1,0 +1,298 @@
+//! Records as JSON: one object each, with a `type`, the contract's names in `snake_case`, and `null` for what is absent.
+//!
+//! | `type` | from |
+//! | --- | --- |
+//! | `source`, `pool`, `user`, `assignment` | the entries of a batch |
+//! | `warning` | its warnings |
+//! | `summary` | the end of a run |
+//!
+//! The shapes are written out here and not derived from generated types, because others rely on them.
+
+use serde::Serialize;
+
+use crate::bill::Records;
+use crate::contract::{self, Batch, Entry};
+
+/// One line of output.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are those of the contract's records, documented in wit/connector.wit")]
+pub enum Record<'a> {
+    Source {
+        source_key: &'a str,
+        display_name: &'a str,
+        vendor: &'a str,
+        deployment: &'static str,
+        host_url: &'a str,
+        product_version: Option<&'a str>,
+        edition: Option<&'a str>,
+        plan: Option<&'a str>,
+        capabilities: Capabilities,
+    },
+    Pool {
+        pool_id: &'a str,
+        scope_id: &'a str,
+        scope_name: &'a str,
+        product: &'a str,
+        feature: &'a str,
+        plan_code: Option<&'a str>,
+        kind: &'static str,
+        license_type: &'static str,
+        unit: &'static str,
+        entitled: Option<u64>,
+        unlimited: bool,
+        allocated: Option<u64>,
+        max_allocated: Option<u64>,
+        overage_now: Option<u64>,
+        overage_term: Option<u64>,
+        term_start: Option<&'a str>,
+        term_end: Option<&'a str>,
+        is_trial: Option<bool>,
+        auto_renew: Option<bool>,
+        as_of: Option<&'a str>,
+    },
+    User {
+        user_id: &'a str,
+        username: &'a str,
+        display_name: Option<&'a str>,
+        email: Option<&'a str>,
+        email_kind: &'static str,
+        identities: Vec<Identity<'a>>,
+        account_state: &'static str,
+        account_state_raw: &'a str,
+        account_kind: &'static str,
+        created_at: Option<&'a str>,
+        last_activity_on: Option<&'a str>,
+        last_sign_in_at: Option<&'a str>,
+        activity: &'static str,
+    },
+    Assignment {
+        pool_id: &'a str,
+        user_id: &'a str,
+        consumes_seat: Option<bool>,
+        non_consuming_reason: Option<&'a str>,
+        role: Option<&'a str>,
+        via: &'static str,
+        reclaimable: Option<bool>,
+        assigned_on: Option<&'a str>,
+        ends_on: Option<&'a str>,
+        last_activity_on: Option<&'a str>,
+    },
+    Warning {
+        code: &'a str,
+        message: &'a str,
+        scope: Option<&'a str>,
+    },
+    Summary {
+        completeness: &'static str,
+        counts: Records,
+        requests: u64,
+        warnings: u64,
+    },
+}
+
+/// What a source can tell: `yes`, `no` or `unknown` each.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "documented in wit/connector.wit")]
+pub struct Capabilities {
+    pub totals: &'static str,
+    pub assignments: &'static str,
+    pub last_activity: &'static str,
+    pub expiry: &'static str,
+    pub max_used: &'static str,
+    pub add_ons: &'static str,
+    pub email: &'static str,
+}
+
+/// An account of the same person elsewhere.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "documented in wit/connector.wit")]
+pub struct Identity<'a> {
+    pub provider: &'a str,
+    pub external_id: &'a str,
+}
+
+/// The records of one batch, in the order of output: entries, warnings, and the summary if it is the last.
+pub fn of_batch(batch: &Batch) -> impl Iterator<Item = Record<'_>> {
+    batch
+        .entries
+        .iter()
+        .map(Record::from)
+        .chain(batch.warnings.iter().map(Record::from))
+        .chain(batch.summary.iter().map(Record::from))
+}
+
+impl<'a> From<&'a Entry> for Record<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        match entry {
+            Entry::Source(source) => Self::from(source),
+            Entry::Pool(pool) => Self::from(pool),
+            Entry::User(user) => Self::from(user),
+            Entry::Assignment(assignment) => Self::from(assignment),
+        }
+    }
+}
+
+impl<'a> From<&'a contract::Source> for Record<'a> {
+    fn from(source: &'a contract::Source) -> Self {
+        let capabilities = &source.capabilities;
+        Self::Source {
+            source_key: &source.source_key,
+            display_name: &source.display_name,
+            vendor: &source.vendor,
+            deployment: match source.deployment {
+                contract::Deployment::GitlabCom => "gitlab-com",
+                contract::Deployment::SelfManaged => "self-managed",
+            },
+            host_url: &source.host_url,
+            product_version: source.product_version.as_deref(),
+            edition: source.edition.as_deref(),
+            plan: source.plan.as_deref(),
+            capabilities: Capabilities {
+                totals: capability(capabilities.totals),
+                assignments: capability(capabilities.assignments),
+                last_activity: capability(capabilities.last_activity),
+                expiry: capability(capabilities.expiry),
+                max_used: capability(capabilities.max_used),
+                add_ons: capability(capabilities.add_ons),
+                email: capability(capabilities.email),
+            },
+        }
+    }
+}
+
+fn capability(capability: contract::Capability) -> &'static str {
+    match capability {
+        contract::Capability::Yes => "yes",
+        contract::Capability::No => "no",
+        contract::Capability::Unknown => "unknown",
+    }
+}
+
+/// The contract's word for how a license is bound.
+#[must_use]
+pub fn license_type(license_type: contract::LicenseType) -> &'static str {
+    match license_type {
+        contract::LicenseType::NamedUser => "named-user",
+    }
+}
+
+impl<'a> From<&'a contract::Pool> for Record<'a> {
+    fn from(pool: &'a contract::Pool) -> Self {
+        Self::Pool {
+            pool_id: &pool.pool_id,
+            scope_id: &pool.scope_id,
+            scope_name: &pool.scope_name,
+            product: &pool.product,
+            feature: &pool.feature,
+            plan_code: pool.plan_code.as_deref(),
+            kind: match pool.kind {
+                contract::PoolKind::Base => "base",
+                contract::PoolKind::AddOn => "add-on",
+            },
+            license_type: license_type(pool.license_type),
+            unit: match pool.unit {
+                contract::PoolUnit::Seat => "seat",
+            },
+            entitled: pool.entitled,
+            unlimited: pool.unlimited,
+            allocated: pool.allocated,
+            max_allocated: pool.max_allocated,
+            overage_now: pool.overage_now,
+            overage_term: pool.overage_term,
+            term_start: pool.term_start.as_deref(),
+            term_end: pool.term_end.as_deref(),
+            is_trial: pool.is_trial,
+            auto_renew: pool.auto_renew,
+            as_of: pool.as_of.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a contract::User> for Record<'a> {
+    fn from(user: &'a contract::User) -> Self {
+        Self::User {
+            user_id: &user.user_id,
+            username: &user.username,
+            display_name: user.display_name.as_deref(),
+            email: user.email.as_deref(),
+            email_kind: match user.email_kind {
+                contract::EmailKind::Primary => "primary",
+                contract::EmailKind::Public => "public",
+                contract::EmailKind::None => "none",
+            },
+            identities: user
+                .identities
+                .iter()
+                .map(|identity| Identity { provider: &identity.provider, external_id: &identity.external_id })
+                .collect(),
+            account_state: match user.account_state {
+                contract::AccountState::Active => "active",
+                contract::AccountState::Blocked => "blocked",
+                contract::AccountState::Deactivated => "deactivated",
+                contract::AccountState::Banned => "banned",
+                contract::AccountState::Pending => "pending",
+                contract::AccountState::Other => "other",
+            },
+            account_state_raw: &user.account_state_raw,
+            account_kind: match user.account_kind {
+                contract::AccountKind::Human => "human",
+                contract::AccountKind::Bot => "bot",
+                contract::AccountKind::Service => "service",
+                contract::AccountKind::Internal => "internal",
+                contract::AccountKind::Unknown => "unknown",
+            },
+            created_at: user.created_at.as_deref(),
+            last_activity_on: user.last_activity_on.as_deref(),
+            last_sign_in_at: user.last_sign_in_at.as_deref(),
+            activity: match user.activity {
+                contract::Activity::Known => "known",
+                contract::Activity::Never => "never",
+                contract::Activity::NotReadable => "not-readable",
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a contract::Assignment> for Record<'a> {
+    fn from(assignment: &'a contract::Assignment) -> Self {
+        Self::Assignment {
+            pool_id: &assignment.pool_id,
+            user_id: &assignment.user_id,
+            consumes_seat: assignment.consumes_seat,
+            non_consuming_reason: assignment.non_consuming_reason.as_deref(),
+            role: assignment.role.as_deref(),
+            via: match assignment.via {
+                contract::Via::Direct => "direct",
+                contract::Via::GroupInvite => "group-invite",
+                contract::Via::ProjectMember => "project-member",
+                contract::Via::ProjectInvite => "project-invite",
+                contract::Via::Unknown => "unknown",
+            },
+            reclaimable: assignment.reclaimable,
+            assigned_on: assignment.assigned_on.as_deref(),
+            ends_on: assignment.ends_on.as_deref(),
+            last_activity_on: assignment.last_activity_on.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a contract::Warning> for Record<'a> {
+    fn from(warning: &'a contract::Warning) -> Self {
+        Self::Warning { code: &warning.code, message: &warning.message, scope: warning.scope.as_deref() }
+    }
+}
+
+impl From<&contract::Summary> for Record<'_> {
+    fn from(summary: &contract::Summary) -> Self {
+        Self::Summary {
+            completeness: match summary.completeness {
+                contract::Completeness::Complete => "complete",
+                contract::Completeness::Partial => "partial",
+            },
+            counts: Records::from(&summary.counts),
+            requests: summary.requests,
+            warnings: summary.counts.warnings,
+        }
+    }
+}

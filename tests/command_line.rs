@@ -1,0 +1,116 @@
+//! Names, flags and outputs that others rely on.
+
+use fake_gitlab::Scenario;
+use serde_json::Value;
+
+use crate::support::{Cli, component};
+
+#[test]
+fn every_command_has_help() {
+    let all = Cli::new(["--help"]).run();
+    all.assert_code(0);
+    for command in ["demo", "build", "inspect", "test", "collect", "fake-gitlab", "limits"] {
+        assert!(all.stdout.contains(&format!("\n  {command} ")), "{command}: {}", all.stdout);
+        let help = Cli::new([command, "--help"]).run();
+        help.assert_code(0);
+        assert!(help.stdout.contains("Usage: cargo sim"), "{}", help.stdout);
+    }
+    Cli::new(Vec::<&str>::new()).run().assert_code(2);
+    Cli::new(["nothing"]).run().assert_code(2);
+}
+
+#[test]
+fn options_that_scripts_use_are_there() {
+    let help = |command: &str| Cli::new([command, "--help"]).run().stdout;
+    let both = [
+        "--url <URL>",
+        "--token-env <NAME>",
+        "--token-file <FILE>",
+        "--token-stdin",
+        "--set <KEY=VALUE>",
+        "--plugin <FILE>",
+        "--allow-loopback",
+        "--allow-private-network",
+        "--ca-file <FILE>",
+        "--max-concurrency <N>",
+        "--trace",
+        "--bill",
+        "--json",
+    ];
+    let stand_in =
+        ["--scenario <NAME>", "--users <N>", "--port <P>", "--latency-ms <L>", "--rate-limit <R>", "--fault <FAULT>"];
+    for (command, options) in [
+        ("test", &both[..]),
+        ("collect", &both[..]),
+        ("collect", &["--format <FORMAT>", "--out <FILE>", "--resume <FILE>"][..]),
+        ("build", &["--out <FILE>"][..]),
+        ("inspect", &["--json", "[FILE]"][..]),
+        ("fake-gitlab", &stand_in[..]),
+    ] {
+        let help = help(command);
+        for option in options {
+            assert!(help.contains(option), "{command} {option}:\n{help}");
+        }
+    }
+}
+
+#[test]
+fn inspect_says_what_a_plugin_is() {
+    let ran = Cli::new(["inspect", "--json"]).arg(component()).run();
+    ran.assert_code(0);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(found["contract"], "license-broker:plugin/connector@0.1.0");
+    assert_eq!(found["id"], "gitlab-seats");
+    assert_eq!(found["vendor"], "GitLab");
+    assert_eq!(found["size"], std::fs::metadata(component()).unwrap().len());
+    assert_eq!(found["credential"]["header_name"], "private-token");
+    assert_eq!(found["imports"].as_array().unwrap().len(), 7);
+    let keys: Vec<&str> =
+        found["fields"].as_array().unwrap().iter().map(|field| field["key"].as_str().unwrap()).collect();
+    assert_eq!(
+        keys,
+        ["host_url", "token", "group", "deployment", "memberships", "add_ons", "identity", "max_concurrency"]
+    );
+    let text = Cli::new(["inspect"]).arg(component()).run();
+    for word in keys.into_iter().chain([found["sha256"].as_str().unwrap(), "wasi:io/poll@0.2.12"]) {
+        assert!(text.assert_code(0).stdout.contains(word), "{word}: {}", text.stdout);
+    }
+}
+
+#[test]
+fn limits_are_listed_both_ways() {
+    let text = Cli::new(["limits"]).run();
+    let json = Cli::new(["limits", "--json"]).run();
+    let json: Value = serde_json::from_str(&json.assert_code(0).stdout).unwrap();
+    let lines: Vec<&str> = text.assert_code(0).stdout.lines().collect();
+    assert_eq!(lines.len(), json.as_object().unwrap().len());
+    for line in lines {
+        let mut words = line.split_whitespace();
+        let (name, value) = (words.next().unwrap(), words.next().unwrap());
+        assert_eq!(json[name]["value"].to_string(), value, "{line}");
+    }
+}
+
+#[test]
+fn the_stand_in_lists_its_scenarios() {
+    let ran = Cli::new(["fake-gitlab", "--list"]).run();
+    ran.assert_code(0);
+    for scenario in Scenario::ALL {
+        assert!(ran.stdout.contains(scenario.name()), "{}", ran.stdout);
+    }
+    Cli::new(["fake-gitlab", "--scenario", "nothing"]).run().assert_code(2);
+    Cli::new(["fake-gitlab", "--users", "0"]).run().assert_code(2);
+}
+
+#[test]
+fn build_prints_size_digest_and_imports() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("plugin.wasm");
+    let ran = Cli::new(["build", "--out"]).arg(&out).run();
+    ran.assert_code(0);
+    let bytes = std::fs::read(&out).unwrap();
+    assert!(ran.stdout.contains(&format!("({} bytes)", bytes.len())), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&host_sim::admission::Digest::of(&bytes).to_string()), "{}", ran.stdout);
+    assert!(ran.stdout.contains("wasi:http/outgoing-handler@0.2.12"), "{}", ran.stdout);
+    assert_eq!(bytes, std::fs::read(component()).unwrap(), "two builds have one digest");
+}

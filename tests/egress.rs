@@ -1,0 +1,127 @@
+//! Nothing leaves for anywhere but the granted origin. Looked at from the other side: who was connected to.
+
+use fake_gitlab::{Options, Tokens};
+use host_sim::contract::Failure;
+use host_sim::egress::DenialCode;
+use host_sim::engine::EngineOptions;
+
+use crate::secrecy::{configure, load, network};
+use crate::support::listener::Listener;
+use crate::support::tls::TlsFront;
+use crate::support::{Cli, StandIn};
+
+#[test]
+fn another_origin_is_refused_and_reported() {
+    let runtime = crate::support::runtime();
+    let forbidden = Listener::counting();
+    let granted = Listener::counting();
+    runtime.block_on(async {
+        let (_engine, plugin) = load(EngineOptions::default()).await;
+        // As a plugin that was broken into: its settings lead elsewhere than what was granted.
+        let config = configure(&plugin, &forbidden.url()).await;
+        let call = plugin.collect(&network(&granted.url()), &config, None).await;
+        let Err(Failure::DeniedByHost(explanation)) = call.result.unwrap() else { panic!("not denied") };
+        assert!(!explanation.message.is_empty());
+        assert!(!call.bill.denials.is_empty());
+        for denial in &call.bill.denials {
+            assert_eq!(denial.code, DenialCode::Origin);
+            assert!(denial.target.starts_with(&forbidden.url()), "{}", denial.target);
+            let words = format!("{} is not the granted origin ({})", forbidden.url(), granted.url());
+            assert_eq!(denial.message, words);
+        }
+        assert_eq!(call.bill.requests.len(), 0);
+        assert_eq!(call.last_failure.as_deref(), Some(call.bill.denials[0].message.as_str()));
+    });
+    assert_eq!(forbidden.connections() + granted.connections(), 0);
+}
+
+#[test]
+fn describe_and_configure_have_no_network() {
+    let runtime = crate::support::runtime();
+    let listener = Listener::counting();
+    runtime.block_on(async {
+        let (_engine, plugin) = load(EngineOptions::default()).await;
+        assert_eq!(plugin.describe().await.bill.requests.len(), 0);
+        configure(&plugin, &listener.url()).await;
+    });
+    assert_eq!(listener.connections(), 0);
+}
+
+#[test]
+fn loopback_needs_its_switch() {
+    let listener = Listener::counting();
+    let port = listener.address.port();
+    for url in [listener.url(), format!("http://localhost:{port}"), format!("https://[::1]:{port}")] {
+        for command in ["test", "collect"] {
+            let ran = Cli::new([command, "--url", &url, "--token-env", "T", "--plugin"])
+                .arg(crate::support::component())
+                .env("T", "x")
+                .run();
+            ran.assert_code(1);
+            assert!(ran.stderr.contains("--allow-loopback") || ran.stderr.contains("use https"), "{}", ran.stderr);
+        }
+    }
+    assert_eq!(listener.connections(), 0);
+}
+
+#[test]
+fn the_token_does_not_travel_unencrypted() {
+    for url in ["http://10.11.12.13", "http://gitlab.example.com"] {
+        let ran = Cli::source("collect", url, "x").arg("--allow-private-network").run();
+        ran.assert_code(1);
+        let words = format!("the token is not sent unencrypted to {url}; use https");
+        assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn metadata_addresses_are_never_reached() {
+    let ran = Cli::source("collect", "https://169.254.169.254", "x").arg("--allow-private-network").run();
+    ran.assert_code(1);
+    assert!(ran.stderr.contains("the address 169.254.169.254 is never allowed"), "{}", ran.stderr);
+}
+
+#[test]
+fn tls_needs_a_trusted_authority_and_the_right_name() {
+    let stand_in = StandIn::start(Options { users: 120, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("authority.pem");
+    let front = TlsFront::start(&stand_in, "127.0.0.1");
+    front.write_authority(&authority);
+    let collect = |url: &str| Cli::source("collect", url, Tokens::ADMINISTRATOR);
+
+    let ran = collect(&front.url()).run();
+    ran.assert_code(1);
+    assert!(ran.stderr.contains("signed by an authority that is not trusted here"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--ca-file"), "{}", ran.stderr);
+
+    let ran = collect(&front.url()).arg("--ca-file").arg(&authority).run();
+    ran.assert_code(0);
+    assert_eq!(ran.records().last().unwrap()["counts"]["user"], 120);
+
+    let other = TlsFront::start(&stand_in, "gitlab.example.com");
+    other.write_authority(&authority);
+    let ran = collect(&other.url()).arg("--ca-file").arg(&authority).run();
+    ran.assert_code(1);
+    assert!(ran.stderr.contains("the certificate is made out for another name"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_hostile_answer_ends_within_its_limit() {
+    let endless_headers = format!("HTTP/1.1 200 OK\r\n{}", "X-Filler: 0123456789\r\n".repeat(20_000));
+    let many_headers = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(101));
+    let large = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[{}]", " ".repeat(17 * 1024 * 1024));
+    for (answer, words) in [
+        (endless_headers, "response_head_bytes"),
+        (many_headers, "response_headers"),
+        (large, "answer"),
+        ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "the answer is not HTTP"),
+        (String::new(), "closed before the answer was whole"),
+    ] {
+        let listener = Listener::answering(answer);
+        let ran = Cli::source("collect", &listener.url(), "x").run();
+        ran.assert_code(1);
+        assert_eq!(ran.stdout, "");
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+}

@@ -1,0 +1,27 @@
+//! Tests of the whole: the real component, in the real host, over real HTTP, compared with what the stand-in knows.
+//!
+//! They are a test target of `host-sim`, so that they can run its binary; the component is built once, by the code
+//! that `cargo sim build` runs.
+
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod support;
+
+mod bad_input;
+mod collect;
+mod command_line;
+mod component;
+mod demo;
+mod egress;
+mod resume;
+mod secrecy;
+mod test_connection;

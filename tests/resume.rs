@@ -1,0 +1,183 @@
+//! Killed at any moment, and run again: nothing is lost, and nothing half-written is taken for whole.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use fake_gitlab::{Options, Tokens};
+use serde_json::Value;
+
+use crate::support::{self, Cli, StandIn, expected};
+
+const USERS: u32 = 650;
+/// Three requests of the first page, seven pages of users.
+const REQUESTS: u64 = 10;
+
+fn stand_in() -> StandIn {
+    // Slow enough that a kill between two pages finds the run between these pages.
+    StandIn::start(Options { users: USERS, latency: Duration::from_millis(15), ..Options::default() })
+}
+
+fn collect(stand_in: &StandIn, resume: &Path) -> Cli {
+    Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).arg("--resume").arg(resume)
+}
+
+/// SIGKILL, once `moment` has come or the run has ended.
+fn kill_when(child: &mut Child, mut moment: impl FnMut() -> bool) {
+    while !moment() && child.try_wait().expect("a child").is_none() {
+        std::thread::yield_now();
+    }
+    // Too late is no error: then the run was whole.
+    let _ = child.kill();
+}
+
+fn assert_whole(stand_in: &StandIn, mut found: Vec<Value>, context: &str) {
+    let expected = expected::records(stand_in.gitlab.truth(), &stand_in.url());
+    assert!(found.last().is_some_and(|record| record["type"] == "summary"), "{context}: no summary");
+    // A page that was written, but not yet noted when the kill came, is delivered twice: the union counts.
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|record| seen.insert(record.to_string()));
+    assert_eq!(found, expected, "{context}");
+}
+
+#[test]
+fn to_standard_output_the_union_is_whole() {
+    for kill_at in 1..=REQUESTS {
+        let stand_in = stand_in();
+        let folder = tempfile::tempdir().unwrap();
+        let resume = folder.path().join("place");
+        // To a file, not to a pipe: nobody would read the pipe, and the run would stand still when it is full.
+        let printed = folder.path().join("first");
+        let mut child = collect(&stand_in, &resume).stdout(std::fs::File::create(&printed).unwrap().into()).spawn();
+        kill_when(&mut child, || stand_in.gitlab.request_count() >= kill_at);
+        child.wait().unwrap();
+        let first = std::fs::read_to_string(&printed).unwrap();
+        let second = collect(&stand_in, &resume).run();
+        second.assert_code(0);
+        assert!(!resume.exists(), "a run that ended leaves no place to go on from");
+        let mut found = support::records(&first);
+        found.extend(second.records());
+        assert_whole(&stand_in, found, &format!("killed at request {kill_at}"));
+    }
+}
+
+#[test]
+fn after_every_byte_count_of_output_the_union_is_whole() {
+    let stand_in = StandIn::start(Options { users: USERS, ..Options::default() });
+    for bytes in [1, 300, 1_500, 40_000, 65_000, 66_000, 200_000, 300_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let resume = folder.path().join("place");
+        let mut child = collect(&stand_in, &resume).spawn();
+        // The pipe holds 64 KiB: the run stands still in the middle of a page until it is read, or killed.
+        let mut first = vec![0; bytes];
+        let mut out = child.stdout.take().unwrap();
+        out.read_exact(&mut first).unwrap();
+        child.kill().unwrap();
+        out.read_to_end(&mut first).unwrap();
+        child.wait().unwrap();
+        let second = collect(&stand_in, &resume).run();
+        second.assert_code(0);
+        let mut found = support::records(std::str::from_utf8(&first).unwrap());
+        found.extend(second.records());
+        if found.iter().filter(|record| record["type"] == "summary").count() > 0 {
+            assert_whole(&stand_in, found, &format!("killed after {bytes} bytes"));
+        } else {
+            panic!("no summary after {bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn to_a_file_the_second_run_completes_the_first_exactly() {
+    for kill_at in 1..=REQUESTS {
+        let stand_in = stand_in();
+        let folder = tempfile::tempdir().unwrap();
+        let (resume, out) = (folder.path().join("place"), folder.path().join("seats.ndjson"));
+        let mut child = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
+        kill_when(&mut child, || stand_in.gitlab.request_count() >= kill_at);
+        child.wait().unwrap();
+        let whole = out.exists();
+        assert!(!whole || kill_at == REQUESTS, "the file appears only when it is whole");
+        let second = collect(&stand_in, &resume).arg("--out").arg(&out).run();
+        second.assert_code(0);
+        let text = std::fs::read_to_string(&out).unwrap();
+        let found = support::records(&text);
+        // Exactly: in a file, a page that was written twice stands there once.
+        assert_eq!(found, expected::records(stand_in.gitlab.truth(), &stand_in.url()), "killed at {kill_at}");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["seats.ndjson"], "killed at {kill_at}");
+    }
+}
+
+#[test]
+fn many_kills_in_a_row_still_end_whole() {
+    let stand_in = stand_in();
+    let folder = tempfile::tempdir().unwrap();
+    let (resume, out) = (folder.path().join("place"), folder.path().join("seats.ndjson"));
+    let mut kills = 0;
+    for _ in 0..40 {
+        let before = stand_in.gitlab.request_count();
+        let mut child = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
+        // The fourth request is the first that can only come after a noted page.
+        kill_when(&mut child, || stand_in.gitlab.request_count() >= before + 4);
+        child.wait().unwrap();
+        if out.exists() {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills >= 2, "the run was killed {kills} times");
+    let found = support::records(&std::fs::read_to_string(&out).unwrap());
+    assert_eq!(found, expected::records(stand_in.gitlab.truth(), &stand_in.url()));
+}
+
+#[test]
+fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half_written() {
+    let stand_in =
+        StandIn::start(Options { users: USERS, faults: vec!["users@3=hang".parse().unwrap()], ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("seats.json");
+    let mut child = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR)
+        .args(["--format", "json", "--out"])
+        .arg(&out)
+        .spawn();
+    while stand_in.gitlab.request_count() < 6 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let ran = support::Ran::from(child.wait_with_output().unwrap());
+    ran.assert_code(1);
+    assert_eq!(
+        ran.stderr,
+        "error: interrupted\nhint: nothing was written; with --resume FILE a run can go on where it stopped\n"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}
+
+#[test]
+fn a_resume_file_of_another_source_or_output_is_refused() {
+    let faults = vec!["users@2=error-500".parse().unwrap()];
+    let stand_in = StandIn::start(Options { users: USERS, faults, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let resume = folder.path().join("place");
+    collect(&stand_in, &resume).run().assert_code(1);
+    let place = std::fs::read(&resume).unwrap();
+
+    let other = StandIn::start(Options::default());
+    for (cli, words) in [
+        (collect(&other, &resume), "belongs to another source"),
+        (collect(&stand_in, &resume).args(["--set", "identity=username"]), "belongs to another configuration"),
+        (collect(&stand_in, &resume).arg("--out").arg(folder.path().join("x")), "belongs to another output"),
+    ] {
+        let ran = cli.run();
+        ran.assert_code(2);
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+        assert_eq!(std::fs::read(&resume).unwrap(), place, "the place is kept");
+    }
+    // And the right one still goes on.
+    let ran = collect(&stand_in, &resume).run();
+    ran.assert_code(0);
+    assert_eq!(ran.records().last().unwrap()["counts"]["user"], USERS);
+}
