@@ -22,6 +22,7 @@ mod command_line;
 mod component;
 mod demo;
 mod egress;
+mod guest_build;
 mod resume;
 mod secrecy;
 mod test_connection;

@@ -5,11 +5,10 @@
 
 use std::process::ExitCode;
 
-use comfy_table::Table;
 use fake_gitlab::{FakeGitlab, Options, Tokens};
 use time::OffsetDateTime;
 
-use super::document::{allocation_table, printable, table};
+use super::document::{allocation_table, lines, printable, table};
 use super::error::CommandError;
 use super::source::{self, Entered, Source};
 use super::terminal::{self, ProgressLine};
@@ -168,7 +167,7 @@ fn print_collection(rows: usize, report: &Report, summary: &Summary) {
     print_table(&unused_table(unused.get(..rows).unwrap_or(unused)), unused.len(), rows);
 }
 
-fn unused_table(seats: &[UnusedSeat]) -> Table {
+fn unused_table(seats: &[UnusedSeat]) -> String {
     let mut table = table(&["Feature", "User", "Last active", "Account since"]);
     for seat in seats {
         table.add_row([
@@ -178,11 +177,11 @@ fn unused_table(seats: &[UnusedSeat]) -> Table {
             seat.created.clone().unwrap_or_else(|| "unknown".to_owned()),
         ]);
     }
-    table
+    lines(&table)
 }
 
-fn print_table(table: &Table, all: usize, shown: usize) {
+fn print_table(table: &str, all: usize, shown: usize) {
     let rest = all.saturating_sub(shown);
     let more = if rest == 0 { String::new() } else { format!("  … and {rest} more\n") };
-    terminal::print(&format!("{table}\n{more}  {all} in all\n"));
+    terminal::print(&format!("{table}{more}  {all} in all\n"));
 }

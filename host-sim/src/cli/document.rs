@@ -99,7 +99,7 @@ impl Document {
         match self {
             Self::Ndjson | Self::Csv { .. } => Ok(()),
             Self::Json { first } => out.write_all(if first { b"[]\n" } else { b"\n]\n" }),
-            Self::Table { rows, .. } => writeln!(out, "{}", allocation_table(&rows)),
+            Self::Table { rows, .. } => out.write_all(allocation_table(&rows).as_bytes()),
         }
     }
 }
@@ -110,7 +110,7 @@ fn plain_cell(text: String) -> String {
 }
 
 /// Allocation as the Platform shows it.
-pub(super) fn allocation_table(rows: &[AllocationRow]) -> Table {
+pub(super) fn allocation_table(rows: &[AllocationRow]) -> String {
     let mut table = table(&["Server", "Vendor", "Feature", "License type", "User", "Start", "End"]);
     for row in rows {
         let mark = if row.start_is_first_seen { " (first seen)" } else { "" };
@@ -124,7 +124,12 @@ pub(super) fn allocation_table(rows: &[AllocationRow]) -> Table {
             row.end.clone().unwrap_or_else(|| "–".to_owned()),
         ]);
     }
-    table
+    lines(&table)
+}
+
+/// A table as lines, without the blanks that fill the last column.
+pub(super) fn lines(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// An empty table with a header.

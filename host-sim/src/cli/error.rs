@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::terminal;
+use crate::admission::Refusal;
 use crate::checkpoint::CheckpointError;
 use crate::collection::CollectionError;
 use crate::contract::{Failure, FieldProblem, failure_parts};
@@ -171,6 +172,7 @@ impl From<BuildError> for CommandError {
 impl From<LoadError> for CommandError {
     fn from(error: LoadError) -> Self {
         let hint = match &error {
+            LoadError::Refused(Refusal::NotAComponent(_)) => "`cargo sim build` makes the GitLab plugin",
             LoadError::Refused(_) => "`cargo sim inspect FILE` prints what a component imports and exports",
             LoadError::Compile(_) => "this is a fault of the plugin; report it to its author",
         };
