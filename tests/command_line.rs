@@ -1,6 +1,6 @@
 //! Names, flags and outputs that others rely on.
 
-use fake_gitlab::Scenario;
+use fake_gitlab::{Scenario, Tokens};
 use serde_json::Value;
 
 use crate::support::{Cli, component};
@@ -97,6 +97,9 @@ fn the_stand_in_lists_its_scenarios() {
     ran.assert_code(0);
     for scenario in Scenario::ALL {
         assert!(ran.stdout.contains(scenario.name()), "{}", ran.stdout);
+    }
+    for word in ["users", "rate-limit-text", "repeat-cursor", Tokens::EXPIRED] {
+        assert!(ran.stdout.contains(word), "{}", ran.stdout);
     }
     Cli::new(["fake-gitlab", "--scenario", "nothing"]).run().assert_code(2);
     Cli::new(["fake-gitlab", "--users", "0"]).run().assert_code(2);

@@ -82,7 +82,7 @@ impl Collection<'_> {
     /// # Errors
     /// [`CollectionError`]. Pages that were passed to the sink before stay there; `bill` counts all calls made.
     pub async fn run(
-        &self,
+        self,
         mut cursor: Option<String>,
         sink: &mut dyn PageSink,
         observer: &mut dyn Observer,

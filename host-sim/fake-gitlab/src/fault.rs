@@ -131,6 +131,14 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
+impl Fault {
+    /// The words of the syntax, for listings: endpoints and kinds, comma-separated each.
+    #[must_use]
+    pub fn words() -> (String, String) {
+        (list(&Endpoint::ALL), list(&FaultKind::ALL))
+    }
+}
+
 /// Why a text is no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultSyntax {

@@ -12,7 +12,7 @@ use super::source::{Source, SourceArgs};
 use super::terminal::{self, ProgressLine};
 use crate::bill::Bill;
 use crate::checkpoint::Checkpoint;
-use crate::collection::{Collection, CollectionError, PageSink};
+use crate::collection::{CollectionError, PageSink};
 use crate::contract::{Batch, Completeness, Summary};
 
 #[derive(Debug, clap::Args)]
@@ -67,14 +67,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let mut bill = Bill::default();
     let outcome = {
         let mut progress = ProgressLine::start();
-        let collection = Collection {
-            plugin: &source.plugin,
-            network: &source.network,
-            config: &source.config,
-            limits: &source.limits,
-        };
         tokio::select! {
-            outcome = collection.run(from, &mut sink, &mut progress, &mut bill) => outcome.map_err(CommandError::from),
+            outcome = source.collection().run(from, &mut sink, &mut progress, &mut bill) => outcome.map_err(CommandError::from),
             () = interrupted() => Err(CommandError::failed("interrupted", "")),
         }
     };

@@ -14,7 +14,7 @@ use super::source::{self, Entered, Source};
 use super::terminal::{self, ProgressLine};
 use crate::allocation::{Allocation, GRACE_DAYS, Rows, UNUSED_AFTER_DAYS, UnusedSeat};
 use crate::bill::{Bill, human_bytes};
-use crate::collection::{Collection, PageSink};
+use crate::collection::PageSink;
 use crate::contract::{Batch, CheckStatus, Completeness, Summary};
 use crate::egress::Secret;
 use crate::policy::network::NetworkPolicy;
@@ -108,14 +108,8 @@ async fn journey(args: &Args, bytes: &[u8], gitlab: &FakeGitlab) -> Result<ExitC
     };
     let summary = {
         let mut progress = ProgressLine::start();
-        let collection = Collection {
-            plugin: &source.plugin,
-            network: &source.network,
-            config: &source.config,
-            limits: &source.limits,
-        };
         tokio::select! {
-            summary = collection.run(None, &mut sink, &mut progress, &mut bill) => summary?,
+            summary = source.collection().run(None, &mut sink, &mut progress, &mut bill) => summary?,
             () = super::collect::interrupted() => {
                 return Err(CommandError::failed("interrupted", "run `cargo sim demo` again"));
             }

@@ -73,5 +73,9 @@ fn tokens() -> String {
 fn list() -> String {
     let scenarios: String =
         Scenario::ALL.iter().map(|scenario| format!("  {:<22} {}\n", scenario.name(), scenario.about())).collect();
-    format!("scenarios\n{scenarios}tokens\n{}", tokens())
+    let (endpoints, kinds) = Fault::words();
+    format!(
+        "scenarios\n{scenarios}tokens\n{}faults ENDPOINT@N=KIND, N a number from 1 or *\n  ENDPOINT  {endpoints}\n  KIND      {kinds}\n",
+        tokens()
+    )
 }

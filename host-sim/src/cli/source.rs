@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::error::CommandError;
 use super::terminal;
+use crate::collection::Collection;
 use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
 use crate::egress::{Access, Client, Injection, Network, Secret};
 use crate::engine::{Engine, EngineOptions, Plugin};
@@ -206,6 +207,11 @@ impl Source {
         let client = Arc::new(Client::new(&limits, entered.network, entered.ca_file.as_deref())?);
         let access = Access { grant, injection: Some(Injection { header, prefix, secret: secret.clone() }) };
         Ok(Self { limits, plugin, descriptor, config, network: Network { client, access }, secret })
+    }
+
+    /// What is to be collected, and with what.
+    pub(super) fn collection(&self) -> Collection<'_> {
+        Collection { plugin: &self.plugin, network: &self.network, config: &self.config, limits: &self.limits }
     }
 
     /// Words from outside, without the secret: a server may echo what it was sent.
