@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Configuration;
+use crate::whole_file::WholeFile;
 
 /// Version of the file's form.
 const FORMAT: u32 = 1;
@@ -93,12 +94,11 @@ impl Checkpoint {
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.flush()?;
-        file.persist(path)?;
+        let mut file = WholeFile::create(path)?;
+        serde_json::to_writer(file.as_file_mut(), self)?;
+        file.as_file_mut().write_all(b"\n")?;
+        // Once a page: waiting for the disk each time would cost more than reading the page again after a power cut.
+        file.replace()?;
         Ok(())
     }
 }

@@ -18,3 +18,4 @@ pub mod engine;
 pub mod plugin_build;
 pub mod policy;
 pub mod records;
+mod whole_file;

@@ -14,18 +14,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::document::Document;
 use crate::checkpoint::Checkpoint;
 use crate::collection::PageSink;
 use crate::contract::{Batch, Configuration};
+use crate::whole_file::WholeFile;
 
 /// Where the records go.
 enum Place {
     Stream(io::Stdout),
     Spool(File),
-    Replace { file: NamedTempFile, path: PathBuf },
+    Replace(WholeFile),
     Part { file: File, part: PathBuf, path: PathBuf },
 }
 
@@ -34,7 +33,7 @@ impl Place {
         match self {
             Self::Stream(out) => out,
             Self::Spool(file) | Self::Part { file, .. } => file,
-            Self::Replace { file, .. } => file,
+            Self::Replace(file) => file.as_file_mut(),
         }
     }
 }
@@ -75,9 +74,7 @@ impl Output {
 
     /// To a file, whole or not at all.
     pub(super) fn file(document: Document, path: &Path) -> io::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder)?;
-        Ok(Self { place: Place::Replace { file, path: path.to_owned() }, document, resume: None, page: Vec::new() })
+        Ok(Self { place: Place::Replace(WholeFile::create(path)?), document, resume: None, page: Vec::new() })
     }
 
     /// To standard output or a file, with a checkpoint after each page. `from` is the checkpoint to go on from.
@@ -118,11 +115,7 @@ impl Output {
                 io::copy(&mut file, &mut out)?;
                 out.flush()?;
             }
-            Place::Replace { file, path } => {
-                file.as_file().sync_all()?;
-                permit_others(file.as_file())?;
-                file.persist(path)?;
-            }
+            Place::Replace(file) => file.finish()?,
             Place::Part { file, part, path } => {
                 file.sync_all()?;
                 std::fs::rename(part, path)?;
@@ -142,17 +135,6 @@ fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     name.into()
-}
-
-/// A temporary file is its owner's alone; a result is what any new file would be.
-fn permit_others(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    let _ = file;
-    Ok(())
 }
 
 impl PageSink for Output {

@@ -15,6 +15,7 @@ use toolchain::{GuestToolchain, ToolchainError, Way};
 
 use crate::admission::{Manifest, Refusal};
 use crate::policy::limits::Limits;
+use crate::whole_file::WholeFile;
 
 /// The target of the guest. Not a WASI target: the standard library for those would import files, environment and
 /// more, whether the plugin uses them or not.
@@ -191,11 +192,11 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     if std::fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(fail)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    let mut file = WholeFile::create(path).map_err(fail)?;
+    file.as_file_mut().write_all(bytes).map_err(fail)?;
+    file.finish().map_err(fail)?;
     Ok(())
 }
