@@ -1,4 +1,4 @@
-//! The command line: one file per command, all output through [`terminal`], all errors through [`error`].
+//! The command line: one file per command, all output through `terminal`, all errors through `error`.
 //!
 //! | exit code | meaning |
 //! | --- | --- |
