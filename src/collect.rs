@@ -26,6 +26,12 @@ pub const ONLY_SELF_MANAGED: &str =
 /// What to do about [`ONLY_SELF_MANAGED`].
 pub const ENTER_AN_INSTANCE: &str = "Enter the address of a self-managed or Dedicated instance.";
 
+/// Why a list without anybody is not believed, for `test` and `collect` alike.
+pub const EMPTY_LIST: &str = "GitLab's list of users is empty, although the token's user must be in it.";
+
+/// What to do about [`EMPTY_LIST`].
+pub const MEND_EMPTY_LIST: &str = "Check that the token's user is an administrator, and that no proxy or filter before GitLab changes answers; then repeat.";
+
 /// Rows asked for at once. GitLab's maximum; it computes the seat flag row by row, so that smaller pages gain nothing.
 pub const ROWS_PER_PAGE: u8 = 100;
 

@@ -224,7 +224,7 @@ impl<'a> Entry<'a> {
             Ok(base) => Some(base),
             Err(reason) => {
                 let kind = match reason {
-                    Refused::OtherScheme => ProblemKind::Unsupported,
+                    Refused::OtherScheme | Refused::OtherLetters => ProblemKind::Unsupported,
                     _ => ProblemKind::Malformed,
                 };
                 self.refuse(key::HOST_URL, kind, &reason.to_string(), Some(mend(reason).to_owned()));
@@ -380,6 +380,9 @@ const fn mend(reason: Refused) -> &'static str {
             "Enter the address without a user name and password; the token goes in its own field."
         }
         Refused::OtherScheme => "Enter the address that you open in a browser; it begins with https:// or http://.",
+        Refused::OtherLetters => {
+            "Check the spelling; a name in any other script is accepted in its xn-- form, such as xn--mgbh0fb.example."
+        }
         Refused::BadPort => "Enter the port as digits after the host, such as https://gitlab.example.com:8443.",
         Refused::BareIpv6 => "Enter the address as https://[2001:db8::1].",
         Refused::Fragment => "Leave out # and everything after it.",

@@ -3,7 +3,7 @@
 //! Guarantees one rule for every version of GitLab, in this order: `X-NEXT-CURSOR`; `cursor` in the `Link` with
 //! `rel="next"`; a filled `X-Next-Page`; `page` in that `Link`; otherwise the list is at its end. Of a `Link` only the
 //! one query parameter is taken. Its host is the one in the instance's configuration, often a wrong one, and a token
-//! must never follow it.
+//! must never follow it. A full page without any of these may have lost them to a proxy: [`unnamed_next`].
 //!
 //! Refuses pages that do not lead on: ids must grow. That catches a cursor which repeats, a circle of any length, and
 //! a server that passes over the parameters and sends its first page for ever. Totals are not relied on to find the
@@ -34,6 +34,22 @@ pub fn next_page(response: &Response) -> Result<Option<Page>, BadNext> {
     match link.and_then(|link| query_value(link, "page")) {
         Some(number) => numbered(&number).map(Some),
         None => Ok(None),
+    }
+}
+
+/// The page to try after a full one for which [`next_page`] found none: a proxy may have taken the headers away.
+///
+/// `None` where their absence is the end: after a cursor, which came in such a header, and where `X-Next-Page` or
+/// `X-NEXT-CURSOR` is there and empty. GitLab ends its numbered lists with the former.
+#[must_use]
+pub fn unnamed_next(asked: &Page, response: &Response) -> Option<Page> {
+    if ["x-next-page", "x-next-cursor"].into_iter().any(|name| response.header(name).is_some()) {
+        return None;
+    }
+    match asked {
+        Page::First => Some(Page::Number(2)),
+        Page::Number(number) => number.checked_add(1).map(Page::Number),
+        Page::Cursor(_) => None,
     }
 }
 
@@ -169,6 +185,18 @@ mod tests {
         assert_eq!(next(&[("x-next-page", "0")]), Err(BadNext));
         assert_eq!(next(&[("x-next-cursor", &"x".repeat(LONGEST_CURSOR + 1))]), Err(BadNext));
         assert!(next(&[("x-next-cursor", &"x".repeat(LONGEST_CURSOR))]).is_ok());
+    }
+
+    #[test]
+    fn a_page_that_names_no_next_is_followed_by_number_unless_headers_come_through() {
+        let bare = json(200, "[]");
+        assert_eq!(unnamed_next(&Page::First, &bare), Some(Page::Number(2)));
+        assert_eq!(unnamed_next(&Page::Number(2), &bare), Some(Page::Number(3)));
+        assert_eq!(unnamed_next(&Page::Number(u64::MAX), &bare), None);
+        assert_eq!(unnamed_next(&Page::Cursor("aa".to_owned()), &bare), None);
+        for header in ["x-next-page", "x-next-cursor"] {
+            assert_eq!(unnamed_next(&Page::First, &and_header(bare.clone(), header, "")), None, "{header}");
+        }
     }
 
     fn sift(ids: &[&str], last: Option<&str>) -> (Vec<String>, u64, Option<String>) {

@@ -46,6 +46,7 @@ fn each_mistake_has_a_cause_a_hint_and_a_code() {
         mistake("another scheme", "ftp://gitlab.example.com", good, 2),
         mistake("a password in the URL", "https://root:hunter2@gitlab.example.com", good, 2),
         mistake("no host", "https://", good, 2),
+        mistake("a name that only looks encoded", "https://xn--a.example", good, 2),
         mistake("a blank inside", "https://gitlab example.com", good, 2),
         mistake("GitLab.com", "https://gitlab.com", good, 2),
         mistake("no such host", "https://gitlab.invalid", good, 1),
@@ -114,11 +115,13 @@ fn tokens_that_are_none() {
         path.into_os_string().into_string().unwrap()
     };
     let (empty, two) = (file("empty", "\n"), file("two", "glpat-one\nglpat-two\n"));
+    let large = file("large", &"glpat".repeat(20_000));
     for (args, words) in [
         (["--token-env", "SURELY_UNSET"], "the environment variable SURELY_UNSET is not set"),
         (["--token-file", "/nonexistent/token"], "no token can be read from /nonexistent/token"),
         (["--token-file", empty.as_str()], "the token is empty"),
         (["--token-file", two.as_str()], "the token contains blanks or line breaks"),
+        (["--token-file", large.as_str()], "it has more than 65536 bytes"),
     ] {
         let ran = Cli::new(["test", "--url", "https://gitlab.example.com"]).args(args).run();
         ran.assert_code(2);

@@ -1,9 +1,9 @@
 //! Names, flags and outputs that others rely on.
 
-use fake_gitlab::{Scenario, Tokens};
+use fake_gitlab::{Options, Scenario, Tokens};
 use serde_json::Value;
 
-use crate::support::{Cli, component};
+use crate::support::{Cli, StandIn, component};
 
 #[test]
 fn every_command_has_help() {
@@ -116,4 +116,55 @@ fn build_prints_size_digest_and_imports() {
     assert!(ran.stdout.contains(&host_sim::admission::Digest::of(&bytes).to_string()), "{}", ran.stdout);
     assert!(ran.stdout.contains("wasi:http/outgoing-handler@0.2.12"), "{}", ran.stdout);
     assert_eq!(bytes, std::fs::read(component()).unwrap(), "two builds have one digest");
+}
+
+/// A closed or full standard error used to end the program with a panic.
+#[test]
+fn nobody_has_to_listen() {
+    let stand_in = StandIn::start(Options { users: 150, ..Options::default() });
+    let full = || -> std::process::Stdio { std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into() };
+    let loud = ["--trace", "--bill"];
+    let ran = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).args(loud).stderr(full()).run();
+    ran.assert_code(0);
+    // But a result that cannot be written is no success.
+    for cli in [
+        Cli::source("test", &stand_in.url(), Tokens::ADMINISTRATOR),
+        Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR),
+        Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).args(["--format", "table"]),
+        Cli::new(["inspect"]).arg(component()),
+        Cli::new(["limits"]),
+    ] {
+        let ran = cli.stdout(full()).run();
+        ran.assert_code(1);
+        assert!(ran.stderr.contains("error: the output cannot be written"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_result_takes_its_place_as_a_file_should() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stand_in = StandIn::start(Options { users: 3, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let collect =
+        |out: &str| Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).arg("--out").arg(at(out)).run();
+    // A private file stays private.
+    std::fs::write(at("private"), "").unwrap();
+    std::fs::set_permissions(at("private"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    collect("private").assert_code(0);
+    assert_eq!(std::fs::metadata(at("private")).unwrap().permissions().mode() & 0o777, 0o600);
+    // A link stays a link.
+    std::fs::write(at("target"), "").unwrap();
+    std::os::unix::fs::symlink(at("target"), at("link")).unwrap();
+    collect("link").assert_code(0);
+    assert!(std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
+    assert_eq!(std::fs::read(at("target")).unwrap(), std::fs::read(at("private")).unwrap());
+    // A device is written to; a folder is refused before anything is asked.
+    let before = stand_in.gitlab.request_count();
+    std::fs::create_dir(at("folder")).unwrap();
+    collect("folder").assert_code(2);
+    assert_eq!(stand_in.gitlab.request_count(), before);
+    let ran = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).args(["--out", "/dev/stdout"]).run();
+    ran.assert_code(0);
+    assert_eq!(ran.stdout.as_bytes(), std::fs::read(at("private")).unwrap());
 }

@@ -30,7 +30,7 @@ fn another_origin_is_refused_and_reported() {
             assert_eq!(denial.message, words);
         }
         assert_eq!(call.bill.requests.len(), 0);
-        assert_eq!(call.last_failure.as_deref(), Some(call.bill.denials[0].message.as_str()));
+        assert_eq!(call.last_failure.unwrap().words, call.bill.denials[0].message);
     });
     assert_eq!(forbidden.connections() + granted.connections(), 0);
 }
@@ -114,7 +114,7 @@ fn a_hostile_answer_ends_within_its_limit() {
     for (answer, words) in [
         (endless_headers, "response_head_bytes"),
         (many_headers, "response_headers"),
-        (large, "answer"),
+        (large, "longer than 4194304 bytes"),
         ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "the answer is not HTTP"),
         (String::new(), "closed before the answer was whole"),
     ] {
@@ -123,5 +123,34 @@ fn a_hostile_answer_ends_within_its_limit() {
         ran.assert_code(1);
         assert_eq!(ran.stdout, "");
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+}
+
+/// A server may close an idle connection without a word. That used to end the collection.
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_opened_again() {
+    let stand_in = StandIn::start(Options { users: 450, ..Options::default() });
+    let front = crate::support::closing::Closing::start(&stand_in);
+    let ran = Cli::source("collect", &front.url(), Tokens::ADMINISTRATOR).run();
+    ran.assert_code(0);
+    assert_eq!(ran.records().last().unwrap()["counts"]["user"], 450);
+    assert!(front.closed() > 3, "{} connections were closed", front.closed());
+}
+
+/// To the byte, with the real component: at the limit the answer is taken, one byte more and it is refused.
+#[test]
+fn the_head_of_an_answer_is_limited_to_the_byte() {
+    let limit = host_sim::policy::limits::Limits::default().response_head_bytes;
+    for (bytes, taken) in [(limit, true), (limit + 1, false)] {
+        let body = "{}";
+        let fixed = [("content-type", "application/json"), ("content-length", "2"), ("x-filler", "")];
+        let used: usize = fixed.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let filler = "x".repeat(bytes - used);
+        let listener = Listener::answering(format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nx-filler: {filler}\r\n\r\n{body}"
+        ));
+        let ran = Cli::source("collect", &listener.url(), "x").run();
+        ran.assert_code(1);
+        assert_eq!(ran.stderr.contains(&format!("response_head_bytes = {limit}")), !taken, "{bytes}: {}", ran.stderr);
     }
 }

@@ -181,3 +181,129 @@ fn a_resume_file_of_another_source_or_output_is_refused() {
     ran.assert_code(0);
     assert_eq!(ran.records().last().unwrap()["counts"]["user"], USERS);
 }
+
+/// The resume file is removed when the run has ended: named as the output, it used to take the result with it.
+#[test]
+fn one_file_cannot_be_output_and_resume_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("seats");
+    let link = folder.path().join("link");
+    std::fs::write(&out, "").unwrap();
+    std::os::unix::fs::symlink(&out, &link).unwrap();
+    for resume in [out.clone(), folder.path().join("seats.part"), folder.path().join(".").join("seats"), link] {
+        let ran = Cli::source("collect", "http://127.0.0.1:1", "x").arg("--out").arg(&out).arg("--resume").arg(&resume);
+        let ran = ran.run();
+        ran.assert_code(2);
+        assert!(ran.stderr.contains("cannot be both output and resume file"), "{}", ran.stderr);
+    }
+}
+
+/// Two runs on one resume file used to write over each other, and the first said that all was well.
+#[test]
+fn a_second_run_on_the_same_resume_file_is_refused() {
+    let faults = vec!["users@2=hang".parse().unwrap()];
+    let stand_in = StandIn::start(Options { users: USERS, faults, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let (resume, out) = (folder.path().join("place"), folder.path().join("seats"));
+    let mut first = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
+    while stand_in.gitlab.request_count() < 5 && first.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let second = collect(&stand_in, &resume).arg("--out").arg(&out).run();
+    second.assert_code(2);
+    assert!(second.stderr.contains("another run is using the resume file"), "{}", second.stderr);
+    // Killed, the first lets go, and the next goes on.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    collect(&stand_in, &resume).arg("--out").arg(&out).run().assert_code(0);
+    let found = support::records(&std::fs::read_to_string(&out).unwrap());
+    assert_eq!(found, expected::records(stand_in.gitlab.truth(), &stand_in.url()));
+}
+
+/// A kill between the last page and the end of the process: at each step of finishing, a second run ends well.
+#[test]
+fn a_kill_while_finishing_is_finished_by_the_next_run() {
+    let stand_in = StandIn::start(Options { users: USERS, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let (resume, out) = (folder.path().join("place"), folder.path().join("seats"));
+    let part = folder.path().join("seats.part");
+    let run = || collect(&stand_in, &resume).arg("--out").arg(&out).run();
+    run().assert_code(0);
+    let whole = std::fs::read(&out).unwrap();
+    // What a run notes before the file takes its name.
+    let config = serde_json::json!({
+        "format": 1, "source_key": format!("{}#instance", stand_in.url()), "settings": settings(&stand_in),
+        "output": out.display().to_string(), "place": { "done": { "partial": false } }, "output_bytes": null,
+    });
+    std::fs::write(&resume, config.to_string()).unwrap();
+    // Killed after the name was given.
+    let before = stand_in.gitlab.request_count();
+    run().assert_code(0);
+    assert_eq!(std::fs::read(&out).unwrap(), whole);
+    assert!(!resume.exists());
+    // Killed before.
+    std::fs::write(&resume, config.to_string()).unwrap();
+    std::fs::rename(&out, &part).unwrap();
+    run().assert_code(0);
+    assert_eq!(std::fs::read(&out).unwrap(), whole);
+    assert!(!resume.exists() && !part.exists());
+    assert_eq!(stand_in.gitlab.request_count(), before, "nothing was read again");
+    // Neither is there: somebody took it away.
+    std::fs::write(&resume, config.to_string()).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    let ran = run();
+    ran.assert_code(2);
+    assert!(
+        ran.stderr.contains("what the resume file") && ran.stderr.contains("to start from the beginning"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// The settings that a checkpoint of this stand-in holds.
+fn settings(stand_in: &StandIn) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let resume = folder.path().join("place");
+    let faults = vec!["users@1=error-500".parse().unwrap()];
+    let failing = StandIn::start(Options { users: USERS, faults, ..Options::default() });
+    collect(&failing, &resume).run().assert_code(1);
+    let text = std::fs::read_to_string(&resume).unwrap().replace(&failing.url(), &stand_in.url());
+    let checkpoint: Value = serde_json::from_str(&text).unwrap();
+    checkpoint["settings"].clone()
+}
+
+#[test]
+fn an_unfinished_file_of_somebody_else_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join("seats.part");
+    std::fs::write(&part, "precious").unwrap();
+    let ran = Cli::source("collect", "http://127.0.0.1:1", "x")
+        .arg("--out")
+        .arg(folder.path().join("seats"))
+        .arg("--resume")
+        .arg(folder.path().join("place"))
+        .run();
+    ran.assert_code(2);
+    assert!(ran.stderr.contains("seats.part exists"), "{}", ran.stderr);
+    assert_eq!(std::fs::read_to_string(&part).unwrap(), "precious");
+}
+
+/// Standing still in a write to a pipe that nobody reads, it used to ignore Ctrl-C.
+#[test]
+fn an_interrupt_ends_a_run_that_nobody_reads() {
+    let stand_in = StandIn::start(Options { users: 5_000, ..Options::default() });
+    let mut child = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).spawn();
+    let mut last = 0;
+    // Until the pipe is full: then no further page is asked for.
+    for _ in 0..200 {
+        std::thread::sleep(Duration::from_millis(10));
+        let now = stand_in.gitlab.request_count();
+        if now > 4 && now == last {
+            break;
+        }
+        last = now;
+    }
+    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    // Nothing is read meanwhile.
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}

@@ -4,12 +4,13 @@
 //! of the page's cursor is a place to go on from. When the service says "too many requests" the host sleeps and asks
 //! for the same page again: the plugin holds no state that could grow stale meanwhile.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
-use crate::bill::Bill;
-use crate::contract::{Batch, Configuration, Failure, Progress, Summary};
-use crate::egress::Network;
+use crate::bill::{Bill, Records};
+use crate::contract::{Batch, Configuration, Counts, Entry, Failure, Progress, Summary};
+use crate::egress::{Network, NetworkFailure};
 use crate::engine::{CallError, Plugin};
 use crate::policy::limits::Limits;
 
@@ -42,7 +43,7 @@ pub enum CollectionError {
         /// What it says.
         failure: Box<Failure>,
         /// What the host saw on the network, where it saw more.
-        last_failure: Option<String>,
+        last_failure: Option<NetworkFailure>,
     },
     /// The plugin passed a limit or crashed.
     #[error(transparent)]
@@ -89,6 +90,7 @@ impl Collection<'_> {
         bill: &mut Bill,
     ) -> Result<Summary, CollectionError> {
         let mut waited = Duration::ZERO;
+        let from_start = cursor.is_none();
         loop {
             let outcome = self.plugin.collect(self.network, self.config, cursor.as_ref()).await;
             bill.add(&outcome.bill);
@@ -117,6 +119,9 @@ impl Collection<'_> {
             };
             self.check(&batch, cursor.as_deref())?;
             bill.count(&batch);
+            if let (true, Some(summary)) = (from_start, &batch.summary) {
+                check_counts(&summary.counts, bill.records)?;
+            }
             sink.page(&batch)?;
             observer.progress(&batch.progress);
             match (batch.next, batch.summary) {
@@ -144,6 +149,29 @@ impl Collection<'_> {
         if entries > limit {
             return broken(format!("a batch of {entries} entries, over the limit batch_entries = {limit}"));
         }
+        // An assignment without its user would be a seat that nobody holds: Allocation could only drop it.
+        let mut users = HashSet::new();
+        for entry in &batch.entries {
+            match entry {
+                Entry::User(user) => {
+                    users.insert(user.user_id.as_str());
+                }
+                Entry::Assignment(assignment) if !users.contains(assignment.user_id.as_str()) => {
+                    let user = &assignment.user_id;
+                    return broken(format!("an assignment of user {user}, who is not before it in its batch"));
+                }
+                Entry::Assignment(_) | Entry::Source(_) | Entry::Pool(_) => {}
+            }
+        }
         Ok(())
     }
+}
+
+/// The whole run's own count must be what was delivered, unless a part was delivered to an earlier run.
+fn check_counts(counts: &Counts, delivered: Records) -> Result<(), CollectionError> {
+    let told = Records::from(counts);
+    if told == delivered {
+        return Ok(());
+    }
+    Err(CollectionError::Contract(format!("a summary that counts {told:?}, where {delivered:?} were delivered")))
 }

@@ -33,29 +33,20 @@ pub use bindings::exports::license_broker::plugin::connector::{
 /// Name and version of the interface that every plugin exports.
 pub const CONNECTOR: &str = "license-broker:plugin/connector@0.1.0";
 
-/// A failure's words and stable name, whatever its case.
-pub struct FailureParts<'a> {
-    /// Stable name of the case, `kebab-case`, as in the contract.
-    pub code: &'static str,
-    /// The words.
-    pub explanation: &'a Explanation,
-}
-
-/// Takes a failure apart for people.
+/// The words of a failure, whatever its case.
 #[must_use]
-pub fn failure_parts(failure: &Failure) -> FailureParts<'_> {
-    let (code, explanation) = match failure {
-        Failure::InvalidConfiguration(explanation) => ("invalid-configuration", explanation),
-        Failure::InvalidCursor(explanation) => ("invalid-cursor", explanation),
-        Failure::Unauthorized(failure) => ("unauthorized", &failure.explanation),
-        Failure::Forbidden(failure) => ("forbidden", &failure.explanation),
-        Failure::NotFound(explanation) => ("not-found", explanation),
-        Failure::RateLimited(failure) => ("rate-limited", &failure.explanation),
-        Failure::Unreachable(explanation) => ("unreachable", explanation),
-        Failure::Tls(explanation) => ("tls", explanation),
-        Failure::DeniedByHost(explanation) => ("denied-by-host", explanation),
-        Failure::Upstream(failure) => ("upstream", &failure.explanation),
-        Failure::Malformed(failure) => ("malformed", &failure.explanation),
-    };
-    FailureParts { code, explanation }
+pub fn explanation(failure: &Failure) -> &Explanation {
+    match failure {
+        Failure::InvalidConfiguration(explanation)
+        | Failure::InvalidCursor(explanation)
+        | Failure::NotFound(explanation)
+        | Failure::Unreachable(explanation)
+        | Failure::Tls(explanation)
+        | Failure::DeniedByHost(explanation) => explanation,
+        Failure::Unauthorized(failure) => &failure.explanation,
+        Failure::Forbidden(failure) => &failure.explanation,
+        Failure::RateLimited(failure) => &failure.explanation,
+        Failure::Upstream(failure) => &failure.explanation,
+        Failure::Malformed(failure) => &failure.explanation,
+    }
 }

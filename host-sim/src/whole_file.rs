@@ -29,8 +29,9 @@ impl WholeFile {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            // What any new file gets, less the umask; a temporary file would be its owner's alone.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
+            // As the file that it replaces; else what any new file gets, less the umask.
+            let old = std::fs::metadata(path).map(|metadata| metadata.permissions());
+            builder.permissions(old.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666)));
         }
         Ok(Self { file: builder.tempfile_in(folder)?, path: path.to_owned() })
     }

@@ -3,9 +3,10 @@
 //! Guarantees: each account is delivered at most once, in ascending order of id, together with its assignment; what
 //! was dropped is counted; the last page compares the seats counted with GitLab's own number and reports both.
 //!
-//! Refuses to ask for a page that cannot bring anything new, and rows that an administrator would not get.
+//! Refuses to ask for a page that cannot bring anything new, rows that an administrator would not get, and a list
+//! without anybody, which would read as "all released".
 
-use crate::collect::ROWS_PER_PAGE;
+use crate::collect::{EMPTY_LIST, MEND_EMPTY_LIST, ROWS_PER_PAGE};
 use crate::configuration::settings::Settings;
 use crate::cursor::Place;
 use crate::failure::{Explanation, Failure};
@@ -25,7 +26,7 @@ pub(super) fn read_page(client: &mut Client<'_>, mut place: Place) -> Result<Bat
     let refused = |refusal: crate::gitlab::refusal::Refusal| refusal.into_failure(&endpoint, settings);
     let answer = client.ask(&endpoint).map_err(refused)?;
     let rows: Vec<UserRow> = read(&answer, client.clock()).map_err(refused)?;
-    let next = paging::next_page(&answer).map_err(|error| Failure::Malformed {
+    let named = paging::next_page(&answer).map_err(|error| Failure::Malformed {
         why: error.to_string(),
         explanation: Explanation::new("GitLab's list of users names a next page that cannot be asked for.")
             .hint("Check whether a proxy changes answers; otherwise report this with the version of GitLab.")
@@ -33,6 +34,7 @@ pub(super) fn read_page(client: &mut Client<'_>, mut place: Place) -> Result<Bat
     })?;
 
     let came = rows.len();
+    let next = named.or_else(|| paging::unnamed_next(&asked, &answer).filter(|_| came >= usize::from(ROWS_PER_PAGE)));
     let sifted = Sifted::sift(rows, place.last_id.take(), |row| &row.id);
     let ending = ending(&asked, next, came, sifted.rows.len());
     place.pages = place.pages.saturating_add(1);
@@ -62,11 +64,12 @@ pub(super) fn read_page(client: &mut Client<'_>, mut place: Place) -> Result<Bat
             place.turn_to(page);
             Then::Next(place.to_text().map_err(|error| super::does_not_fit(error, &endpoint))?)
         }
+        Ending::Done | Ending::Stuck if place.counts.users == 0 => return Err(nobody(&endpoint)),
         Ending::Done | Ending::Stuck => {
             let mut complete = place.dropped == 0;
             if ending == Ending::Stuck {
                 complete = false;
-                warnings.push(stuck(&place));
+                warnings.push(stuck(came, &place));
             } else if let Some(total) = total.filter(|total| *total > place.counts.users) {
                 complete = false;
                 warnings.push(ended_early(total, &place));
@@ -85,7 +88,7 @@ enum Ending {
     GoesOn(Page),
     /// The list is at its end.
     Done,
-    /// GitLab names a next page, and this one shows that it leads nowhere.
+    /// The list is not at its end, and this page shows that the next one leads nowhere.
     Stuck,
 }
 
@@ -94,9 +97,9 @@ fn ending(asked: &Page, next: Option<Page>, came: usize, new: usize) -> Ending {
     match next {
         // The list of some versions ends with an empty page.
         None if came == 0 || new > 0 => Ending::Done,
-        Some(_) if came == 0 => Ending::Done,
         Some(next) if new > 0 && next != *asked => Ending::GoesOn(next),
-        // A last page without anything new is a first page sent again.
+        // An empty page before the last one is no page of GitLab's; a last page without anything new is a first page
+        // sent again.
         None | Some(_) => Ending::Stuck,
     }
 }
@@ -106,11 +109,12 @@ fn place_name(place: &Place) -> String {
     format!("GET /api/v4/users, page {}, after id {after}", place.pages)
 }
 
-fn stuck(place: &Place) -> Warning {
+fn stuck(came: usize, place: &Place) -> Warning {
+    let what = if came == 0 { "sent an empty page and named another" } else { "came back to rows already read" };
     Warning {
         code: "list-does-not-advance",
         message: format!(
-            "GitLab's list of users came back to rows already read after {} users; who comes after them is unknown.",
+            "GitLab's list of users {what} after {} users; who comes after them is unknown.",
             place.counts.users
         ),
         scope: Some(place_name(place)),
@@ -141,14 +145,28 @@ fn ended_early(total: u64, place: &Place) -> Warning {
 /// Both numbers are GitLab's: one is a count of the night, the other of this moment. Neither is made to fit the other.
 fn allocated_differs(place: &Place) -> Option<Warning> {
     let allocated = place.allocated.filter(|allocated| *allocated != place.seats)?;
+    let (difference, larger) = (allocated.abs_diff(place.seats), allocated.max(place.seats));
+    // What a working day brings: one seat in twenty, or one or two in a small company.
+    let verdict = if difference <= 2.max(larger / 20) {
+        "so that a small difference is usual"
+    } else {
+        "but a difference of this size is not usual: either the list was not whole, or that count is stale"
+    };
     Some(Warning {
         code: "allocated-differs",
         message: format!(
-            "The license counts {allocated} seats in use and the list of users shows {}. GitLab counts the first once a night, so that a small difference is usual.",
+            "The license counts {allocated} seats in use and the list of users shows {}. GitLab counts the first once a night, {verdict}.",
             place.seats
         ),
         scope: Some(place.pool_id.clone()),
     })
+}
+
+fn nobody(endpoint: &Endpoint) -> Failure {
+    Failure::Malformed {
+        why: "expected at least the token's user, an empty list came".to_owned(),
+        explanation: Explanation::new(EMPTY_LIST).hint(MEND_EMPTY_LIST).at(endpoint.name()),
+    }
 }
 
 fn downgraded(cause: Downgraded, endpoint: &Endpoint, settings: &Settings) -> Failure {

@@ -18,6 +18,10 @@ const LICENSE: &str = r#"{"plan":"premium","starts_at":"2026-01-01","expires_at"
 const USERS: &str =
     "/api/v4/users?exclude_internal=true&without_project_bots=true&pagination=keyset&order_by=id&sort=asc&per_page=100";
 
+/// A list with headers that lead through it by number knows nothing of the keyset.
+const NUMBERED: &str =
+    "/api/v4/users?exclude_internal=true&without_project_bots=true&order_by=id&sort=asc&per_page=100";
+
 fn configuration(extra: &[(&str, &str)]) -> Configuration {
     let text = |key: &str, value: &str| (key.to_owned(), Input::Text(value.to_owned()));
     let mut values = vec![text("host_url", "gitlab.example"), ("token".to_owned(), Input::SecretSet)];
@@ -51,6 +55,16 @@ fn page(ids: &[u64]) -> Response {
 
 fn keyset(ids: &[u64], next: &str) -> Response {
     and_header(page(ids), "x-next-cursor", next)
+}
+
+/// A page with as many rows as were asked for.
+fn full(first: u64) -> Response {
+    let ids: Vec<u64> = (first..first + u64::from(ROWS_PER_PAGE)).collect();
+    page(&ids)
+}
+
+fn numbered(page: u64) -> String {
+    format!("{NUMBERED}&page={page}")
 }
 
 fn next(batch: &Batch) -> &str {
@@ -209,7 +223,7 @@ fn offset_pages_of_old_versions_are_walked_by_the_same_loop() {
     let total = |answer| and_header(answer, "x-total", "3");
     let (batches, ids, unused) = run(vec![
         (USERS.to_owned(), and_header(total(page(&[1, 2])), "x-next-page", "2")),
-        (format!("{USERS}&page=2"), and_header(total(page(&[3])), "x-next-page", "")),
+        (numbered(2), and_header(total(page(&[3])), "x-next-page", "")),
     ]);
     assert_eq!((ids.len(), unused), (3, vec![]));
     assert_eq!(batches[0].progress.expected, Some(3));
@@ -276,9 +290,100 @@ fn a_list_shorter_than_announced_is_partial() {
 #[test]
 fn an_empty_page_is_an_end() {
     let (batches, ids, _) =
-        run(vec![(USERS.to_owned(), keyset(&[1, 2, 3], "aa")), (format!("{USERS}&cursor=aa"), keyset(&[], "bb"))]);
+        run(vec![(USERS.to_owned(), keyset(&[1, 2, 3], "aa")), (format!("{USERS}&cursor=aa"), page(&[]))]);
     assert_eq!(ids.len(), 3);
     assert!(end(&batches).complete);
+}
+
+/// Taken for the end once: a list cut off in its middle was reported as complete.
+#[test]
+fn an_empty_page_that_names_another_is_no_end() {
+    for second in [keyset(&[], "bb"), keyset(&[], "aa"), and_header(page(&[]), "x-next-page", "3")] {
+        let (batches, ids, unused) =
+            run(vec![(USERS.to_owned(), keyset(&[1, 2, 3], "aa")), (format!("{USERS}&cursor=aa"), second)]);
+        assert_eq!((ids.len(), unused), (3, vec![]));
+        assert!(!end(&batches).complete);
+        assert_eq!(codes(&batches[1].warnings), ["list-does-not-advance"]);
+        assert!(batches[1].warnings[0].message.contains("empty page"), "{:?}", batches[1].warnings);
+    }
+}
+
+/// Reported once as a complete run in which nobody holds a seat: every seat would have read as released.
+#[test]
+fn a_run_without_any_account_is_a_failure() {
+    let cursor = next(&call(&mut usual(), None).unwrap()).to_owned();
+    for empty in [page(&[]), keyset(&[], "aa"), and_header(page(&[]), "x-total", "0")] {
+        let failure = call(&mut Script::new([(USERS, empty)]), Some(&cursor)).unwrap_err();
+        let Failure::Malformed { explanation, .. } = &failure else { panic!("{failure:?}") };
+        assert_eq!(explanation.message, EMPTY_LIST);
+        assert!(explanation.hint.as_deref().unwrap().contains("proxy"), "{explanation:?}");
+        assert_eq!(explanation.endpoint.as_deref(), Some("GET /api/v4/users"));
+    }
+}
+
+/// A proxy that takes away the headers made the first hundred accounts look like all of them.
+#[test]
+fn a_list_stripped_of_its_headers_is_walked_by_number() {
+    let (batches, ids, unused) = run(vec![
+        (USERS.to_owned(), full(1)),
+        (numbered(2), full(101)),
+        (numbered(3), full(201)),
+        (numbered(4), page(&[301, 302])),
+    ]);
+    assert_eq!((ids.len(), unused), (302, vec![]));
+    let summary = end(&batches);
+    assert!(summary.complete);
+    assert_eq!((summary.counts.users, summary.requests), (302, 7));
+}
+
+#[test]
+fn a_full_first_page_without_headers_costs_one_request_more() {
+    let (batches, ids, unused) = run(vec![(USERS.to_owned(), full(1)), (numbered(2), page(&[]))]);
+    assert_eq!((ids.len(), batches.len(), unused), (100, 2, vec![]));
+    assert!(end(&batches).complete);
+}
+
+#[test]
+fn a_full_page_is_the_last_where_headers_are_seen_to_come_through() {
+    let (batches, ids, _) = run(vec![(USERS.to_owned(), keyset(&[1], "aa")), (format!("{USERS}&cursor=aa"), full(2))]);
+    assert_eq!((ids.len(), batches.len()), (101, 2), "a cursor came, so that its absence is the end");
+    assert!(end(&batches).complete);
+    let (batches, ids, _) = run(vec![
+        (USERS.to_owned(), and_header(full(1), "x-next-page", "2")),
+        (numbered(2), and_header(full(101), "x-next-page", "")),
+    ]);
+    assert_eq!((ids.len(), batches.len()), (200, 2), "an empty X-Next-Page says that this is the end");
+    assert!(end(&batches).complete);
+}
+
+#[test]
+fn a_stripped_list_that_ignores_numbers_is_partial() {
+    let (batches, ids, unused) = run(vec![(USERS.to_owned(), full(1)), (numbered(2), full(1))]);
+    assert_eq!((ids.len(), unused), (100, vec![]));
+    assert!(!end(&batches).complete);
+    assert_eq!(codes(&batches[1].warnings), ["rows-out-of-order", "list-does-not-advance"]);
+}
+
+#[test]
+fn only_a_small_difference_to_the_license_is_called_usual() {
+    let message = |allocated: u64, listed: u64| {
+        let license = LICENSE.replace("\"active_users\":3", &format!("\"active_users\":{allocated}"));
+        let first = call(&mut first_page(json(200, METADATA), json(200, ADMIN), json(200, &license)), None).unwrap();
+        let ids: Vec<u64> = (1..=listed).collect();
+        let batch = call(&mut Script::new([(USERS, page(&ids))]), Some(next(&first))).unwrap();
+        assert_eq!(codes(&batch.warnings), ["allocated-differs"]);
+        batch.warnings[0].message.clone()
+    };
+    // At most two seats, or one in twenty of the larger number.
+    for (allocated, listed) in [(3, 1), (1, 3), (60, 57), (57, 60), (80, 76)] {
+        let message = message(allocated, listed);
+        assert!(message.contains("a small difference is usual"), "{allocated} and {listed}: {message}");
+    }
+    for (allocated, listed) in [(4, 1), (1, 4), (59, 56), (56, 59), (80, 75), (214, 99)] {
+        let message = message(allocated, listed);
+        assert!(message.contains("not usual") && message.contains("not whole"), "{allocated} and {listed}: {message}");
+        assert!(!message.contains("small"), "{allocated} and {listed}: {message}");
+    }
 }
 
 #[test]

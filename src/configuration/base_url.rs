@@ -18,8 +18,8 @@
 //!
 //! Refused, each with its reason: nothing at all, user information (`user:password@`, which is not repeated), other
 //! schemes and `git@host:path`, a fragment, white space or control characters inside, `\`, a host that is no host
-//! name, a port outside 1 to 65535, and in the path `.`, `..`, empty segments and anything but letters, digits and
-//! `.`, `_`, `~`, `-`.
+//! name or in a script that is not supported, a port outside 1 to 65535, and in the path `.`, `..`, empty segments and
+//! anything but letters, digits and `.`, `_`, `~`, `-`.
 //!
 //! Parsing the canonical text gives the same base again.
 //!
@@ -79,6 +79,9 @@ pub enum Refused {
     /// Not a host name, not an IP address.
     #[error("The host is neither a valid host name nor an IP address.")]
     BadHost,
+    /// Characters beyond ASCII that have no place in a host name, or whose script `host_name` does not know.
+    #[error("The host name has letters of a script that is not supported, or is no valid host name.")]
+    OtherLetters,
     /// More than one colon outside brackets.
     #[error("An IPv6 address must stand in brackets.")]
     BareIpv6,
@@ -111,7 +114,11 @@ impl BaseUrl {
         let path = tail.split('?').next().unwrap_or_default();
         Ok(Self {
             scheme,
-            host: host_name::canonical(host).ok_or(Refused::BadHost)?,
+            host: host_name::canonical(host).ok_or(if host.is_ascii() {
+                Refused::BadHost
+            } else {
+                Refused::OtherLetters
+            })?,
             port: port.filter(|port| *port != scheme.default_port()),
             path: installation_path(path)?,
         })
@@ -367,6 +374,9 @@ mod tests {
         ("%68ost", Refused::BadHost),
         ("127.1", Refused::BadHost),
         ("256.256.256.256", Refused::BadHost),
+        ("مثال.example", Refused::OtherLetters),
+        ("https://ทดสอบ.example:8443/git", Refused::OtherLetters),
+        ("bücher..example", Refused::OtherLetters),
         ("https://host/a//b", Refused::BadPath),
         ("https://host/a/../b", Refused::BadPath),
         ("https://host/./b", Refused::BadPath),

@@ -81,6 +81,16 @@ fn all_problems_come_at_once_and_in_the_order_of_the_form() {
 }
 
 #[test]
+fn a_name_in_an_unknown_script_is_accepted_in_another_form() {
+    let problems = configure(&[text("host_url", "مثال.example"), secret("token")]).unwrap_err();
+    assert_eq!((problems.len(), problems[0].kind), (1, ProblemKind::Unsupported));
+    assert!(problems[0].message.contains("script") && problems[0].hint.as_deref().unwrap().contains("xn--"));
+    assert!(configure(&[text("host_url", "xn--mgbh0fb.example"), secret("token")]).is_ok());
+    let ascii = configure(&[text("host_url", "a..b"), secret("token")]).unwrap_err();
+    assert!(!ascii[0].hint.as_deref().unwrap().contains("xn--"), "no word of letters where they are not at fault");
+}
+
+#[test]
 fn nothing_entered_asks_for_both_required_fields() {
     let problems = configure(&[text("host_url", "  ")]).unwrap_err();
     let found: Vec<_> = problems.iter().map(|problem| (problem.key.as_str(), problem.kind)).collect();

@@ -9,6 +9,7 @@
 use time::Date;
 
 use super::{Answers, Finding};
+use crate::collect::{EMPTY_LIST, MEND_EMPTY_LIST};
 use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
 use crate::gitlab::entities::UserRow;
@@ -213,10 +214,7 @@ pub(super) fn seats(row: Option<Result<Vec<UserRow>, Refusal>>, settings: &Setti
         None => Vec::new(),
     };
     let Some(row) = rows.first() else {
-        return Finding::Fail(
-            Explanation::new("GitLab's list of users is empty, although the token's user must be in it.")
-                .hint("Check that the token's user is an administrator, then test again."),
-        );
+        return Finding::Fail(Explanation::new(EMPTY_LIST).hint(MEND_EMPTY_LIST));
     };
     match seats::holds_seat(row) {
         Ok(_) => Finding::Pass("The list of users says for each account whether it holds a seat.".to_owned()),

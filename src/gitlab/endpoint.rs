@@ -12,7 +12,8 @@ pub enum Page {
     First,
     /// The one after this keyset cursor (GitLab 16.4 and later).
     Cursor(String),
-    /// This page by number (before 16.4, where the keyset parameters are passed over).
+    /// This page by number: before 16.4, where the keyset parameters are passed over, and where the headers that
+    /// lead through the keyset are lost.
     Number(u64),
 }
 
@@ -48,8 +49,13 @@ impl Endpoint {
         };
         // Bots of tokens and GitLab's own accounts never hold a seat. Blocked and deactivated people are wanted: they
         // explain where a seat went.
+        let pagination = match page {
+            Page::First | Page::Cursor(_) => "pagination=keyset&",
+            // With the keyset, 16.4 and later pass over the number and send their first page again.
+            Page::Number(_) => "",
+        };
         let mut result = format!(
-            "{path}?exclude_internal=true&without_project_bots=true&pagination=keyset&order_by=id&sort=asc&per_page={per_page}"
+            "{path}?exclude_internal=true&without_project_bots=true&{pagination}order_by=id&sort=asc&per_page={per_page}"
         );
         match page {
             Page::First => {}
@@ -113,5 +119,15 @@ mod tests {
         assert!(next.path_and_query().ends_with("&per_page=2&cursor=eyJpZCI6I%3D%3D%26admins%3Dtrue%23%C3%A9"));
         let numbered = Endpoint::Users { page: Page::Number(7), per_page: 2 };
         assert!(numbered.path_and_query().ends_with("&per_page=2&page=7"));
+    }
+
+    /// Together with `pagination=keyset` recent versions pass over the number and send their first page again.
+    #[test]
+    fn a_page_by_number_has_the_same_rows_and_order_and_no_keyset() {
+        let query = |page: Page| Endpoint::Users { page, per_page: 100 }.path_and_query();
+        let keyset = query(Page::First);
+        let numbered = query(Page::Number(2));
+        assert_eq!(numbered, format!("{}&page=2", keyset.replace("&pagination=keyset", "")));
+        assert_ne!(keyset, keyset.replace("&pagination=keyset", ""));
     }
 }

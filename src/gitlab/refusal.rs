@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::failure::Rejection;
+use crate::gitlab::scalars::Moment;
 use crate::quoting::quoted;
 use crate::transport::{Response, TransportError};
 
@@ -262,12 +263,14 @@ fn redirect(response: &Response) -> Stranger {
     Stranger::OtherHost(quoted(host))
 }
 
-/// `Retry-After` in seconds, else `RateLimit-Reset` (Unix time) minus now. Some versions and limiters send neither.
+/// `Retry-After` in seconds (GitLab) or as a date (proxies) minus now, else `RateLimit-Reset` (Unix time) minus now.
+/// Some versions and limiters send neither.
 fn wait(response: &Response, clock: &dyn Clock) -> Option<u32> {
     let number = |name: &str| response.header(name)?.trim().parse::<u64>().ok();
+    let date = || Moment::from_http_date(response.header("retry-after")?.trim()).map(Moment::unix_seconds);
     let seconds = number("retry-after").or_else(|| {
-        let reset = number("ratelimit-reset")?;
-        Some(reset.saturating_sub(clock.unix_seconds()))
+        let until = date().or_else(|| number("ratelimit-reset"))?;
+        Some(until.saturating_sub(clock.unix_seconds()))
     })?;
     u32::try_from(seconds.min(LONGEST_WAIT)).ok()
 }

@@ -95,7 +95,11 @@ fn a_wait_is_taken_from_the_first_header_that_has_one() {
     assert_eq!(refused(&reset), Refusal::TooOften(Some(42)));
     assert_eq!(refused(&and_header(reset, "retry-after", "7")), Refusal::TooOften(Some(7)));
     assert_eq!(refused(&and_header(text(), "ratelimit-reset", "1769900000")), Refusal::TooOften(Some(0)));
-    assert_eq!(refused(&and_header(text(), "retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")), Refusal::TooOften(None));
+    let date = |date: &str| refused(&and_header(text(), "retry-after", date));
+    assert_eq!(date("Sun, 01 Feb 2026 00:00:45 GMT"), Refusal::TooOften(Some(45)));
+    assert_eq!(date("Sat, 31 Jan 2026 23:59:59 GMT"), Refusal::TooOften(Some(0)), "a moment that has passed");
+    assert_eq!(date("Wed, 21 Oct 2026 07:28:00 GMT"), Refusal::TooOften(Some(86_400)));
+    assert_eq!(date("soon"), Refusal::TooOften(None));
     assert_eq!(refused(&and_header(text(), "retry-after", "18446744073709551615")), Refusal::TooOften(Some(86_400)));
     let body = r#"{"message":{"error":"This endpoint has been requested too many times. Try again later."}}"#;
     assert_eq!(refused(&json(429, body)), Refusal::TooOften(None));

@@ -3,7 +3,7 @@
 //! Guarantees: an [`Id`] keeps every digit, also beyond 64 bits; a [`Moment`] is UTC to the second whatever offset
 //! the instance writes; [`Presence`] keeps *absent* and *null* apart, since only the second says *never*.
 //!
-//! Refuses a date or moment of another form: a wrong date is worse than a failed run. The two forms are read and written
+//! Refuses a date or moment of another form: a wrong date is worse than a failed run. The forms are read and written
 //! here and not by the format descriptions of `time`, which are general and add more than 30 KB to the component.
 
 use std::cmp::Ordering;
@@ -148,6 +148,28 @@ impl Moment {
         let moment = Day::parse(day)?.0.with_time(time).assume_offset(offset(zone)?);
         moment.checked_to_offset(UtcOffset::UTC).map(Self)
     }
+
+    /// A moment out of a date as HTTP headers have it, `Wed, 21 Oct 2026 07:28:00 GMT` (RFC 9110, section 5.6.7). The
+    /// two obsolete forms are refused, and so is a weekday that is not that of the day.
+    pub(super) fn from_http_date(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+        let (weekday, rest) = text.split_once(", ")?;
+        let (day, rest) = rest.split_once(' ')?;
+        let (month, rest) = rest.split_once(' ')?;
+        let (year, rest) = rest.split_once(' ')?;
+        let time = rest.strip_suffix(" GMT").filter(|time| time.len() == "hh:mm:ss".len())?;
+        let month = MONTHS.into_iter().position(|name| name == month)? + 1;
+        let moment = Self::parse(&format!("{year}-{month:02}-{day}T{time}Z"))?;
+        let number = moment.0.weekday().number_days_from_monday();
+        WEEKDAYS.get(usize::from(number)).is_some_and(|name| *name == weekday).then_some(moment)
+    }
+
+    /// Seconds since 1970; 0 before.
+    pub(super) fn unix_seconds(self) -> u64 {
+        u64::try_from(self.0.unix_timestamp()).unwrap_or(0)
+    }
 }
 
 impl std::fmt::Display for Moment {
@@ -249,6 +271,42 @@ mod tests {
             "12",
         ] {
             assert_eq!(text(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn http_dates_are_read_in_their_fixed_form_only() {
+        let seconds = |text: &str| Moment::from_http_date(text).map(Moment::unix_seconds);
+        for (text, unix) in [
+            ("Wed, 21 Oct 2026 07:28:00 GMT", 1_792_567_680),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+            ("Thu, 29 Feb 2024 23:59:60 GMT", 1_709_251_199),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+            ("Wed, 31 Dec 1969 23:59:59 GMT", 0),
+        ] {
+            assert_eq!(seconds(text), Some(unix), "{text}");
+        }
+        for wrong in [
+            "Thu, 21 Oct 2026 07:28:00 GMT",
+            "Wed, 21 Oct 2026 07:28:00 UTC",
+            "Wed, 21 Oct 2026 07:28:00 +0000",
+            "Wed, 21 Oct 2026 07:28:00",
+            "Wed, 21 Oct 2026 07:28:00.5 GMT",
+            "Wed, 21 Oct 2026 24:28:00 GMT",
+            "Wed, 21 oct 2026 07:28:00 GMT",
+            "Wed, 21 10 2026 07:28:00 GMT",
+            "Wed 21 Oct 2026 07:28:00 GMT",
+            "Wed,  21 Oct 2026 07:28:00 GMT",
+            "Thu, 1 Jan 1970 00:00:00 GMT",
+            "Sun, 29 Feb 2026 00:00:00 GMT",
+            "Wednesday, 21-Oct-26 07:28:00 GMT",
+            "Wed Oct 21 07:28:00 2026",
+            "Wed, 21 Oct 2026 07:28:00 GMT ",
+            "2026-10-21T07:28:00Z",
+            "é",
+            "",
+        ] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
         }
     }
 

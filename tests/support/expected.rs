@@ -27,6 +27,10 @@ pub fn records(truth: &Truth, base: &str) -> Vec<Value> {
             records.push(assignment(user, license, &pool_id));
         }
     }
+    if truth.users.len() == 100 && !truth.version.starts_with("16.") {
+        // A full first page that names no next one: only asking shows that no header was lost. Offset answers say.
+        requests += 1;
+    }
     let mut warnings = 1;
     let seats = truth.counts.using_license_seat.expect("a seat flag");
     if seats != license.active_users {

@@ -1,5 +1,7 @@
 //! What the tests share: the component, the command line, stand-ins, and the records that the truth calls for.
 
+pub mod closing;
+pub mod echo;
 pub mod expected;
 pub mod listener;
 pub mod tls;
@@ -104,6 +106,11 @@ impl Cli {
 
     pub fn stdout(mut self, stdout: Stdio) -> Self {
         self.command.stdout(stdout);
+        self
+    }
+
+    pub fn stderr(mut self, stderr: Stdio) -> Self {
+        self.command.stderr(stderr);
         self
     }
 

@@ -29,6 +29,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         manifest.size,
         manifest.sha256,
         manifest.imports.join("\n           "),
-    ));
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,18 +1,19 @@
 //! `collect`: everything once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use time::OffsetDateTime;
 
 use super::document::{Document, Format};
 use super::error::CommandError;
-use super::output::{self, Output};
+use super::output::{self, Output, ResumeError, Resumed};
+use super::signals;
 use super::source::{Source, SourceArgs};
 use super::terminal::{self, ProgressLine};
 use crate::bill::Bill;
-use crate::checkpoint::Checkpoint;
-use crate::collection::{CollectionError, PageSink};
+use crate::checkpoint::ResumeFile;
+use crate::collection::PageSink;
 use crate::contract::{Batch, Completeness, Summary};
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,8 @@ pub(super) struct Args {
     /// Write to this file instead of standard output; it appears when it is whole
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Keep the place in this file, and go on from there if the last run was interrupted
+    /// Keep the place in this file, and go on from there if the last run was interrupted. With --out, the file is then
+    /// whole; on standard output each run prints its own part
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Print what the run cost to standard error
@@ -41,7 +43,7 @@ pub(super) struct Args {
 
 /// Passes pages on, and keeps what a person should be told.
 struct Watched {
-    output: Output,
+    output: Box<Output>,
     warnings: Vec<String>,
 }
 
@@ -62,65 +64,87 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     }
     let entered = args.source.entered()?;
     let source = Source::prepare(&args.source.plugin_bytes()?, entered).await?;
-    let (output, from) = open(&args, &source)?;
+    let (output, from) = match open(&args, &source)? {
+        Resumed::Run(output, from) => (output, from),
+        Resumed::Finished { partial } => {
+            terminal::note("the last run had read everything; its file is now in its place");
+            return Ok(exit_code(partial));
+        }
+    };
     let mut sink = Watched { output, warnings: Vec::new() };
     let mut bill = Bill::default();
     let outcome = {
         let mut progress = ProgressLine::start();
         tokio::select! {
             outcome = source.collection().run(from, &mut sink, &mut progress, &mut bill) => outcome.map_err(CommandError::from),
-            () = interrupted() => Err(CommandError::failed("interrupted", "")),
+            () = signals::interrupted() => Err(interrupted(&args)),
         }
     };
     if args.bill {
         let text = if args.json { format!("{}", serde_json::json!(bill)) } else { bill.to_text(&source.limits) };
         text.lines().for_each(terminal::note);
     }
-    let summary = outcome.map_err(|error| explain(error, &args).map_words(|words| source.redact(words)))?;
-    finish(sink, &summary, args.format)
+    match outcome {
+        Ok(summary) => finish(sink, &summary, args.format),
+        Err(error) => {
+            sink.output.let_go();
+            Err(error.map_words(|words| source.redact(words)))
+        }
+    }
 }
 
-fn open(args: &Args, source: &Source) -> Result<(Output, Option<String>), CommandError> {
+fn open(args: &Args, source: &Source) -> Result<Resumed, CommandError> {
     let unwritable = |error: std::io::Error| {
         let place = args.out.as_ref().map_or_else(|| "the output".to_owned(), |path| path.display().to_string());
-        CommandError::usage(format!("{place} cannot be written: {error}"), "check the folder and its permissions")
+        CommandError::usage(format!("{place} cannot be written: {error}"), "check the path and its permissions")
     };
     let out = args.out.as_deref();
-    if let Some(resume) = &args.resume {
-        let from = Checkpoint::load(resume, &source.config, &output::name(out))?;
-        let output = Output::resumable(out, resume, &source.config, from.as_ref()).map_err(unwritable)?;
-        return Ok((output, from.map(|checkpoint| checkpoint.cursor)));
+    if let Some(path) = &args.resume {
+        if let Some(out) = out {
+            check_apart(out, path)?;
+        }
+        let (resume, last) = ResumeFile::open(path, &source.config, &output::name(out))?;
+        return Output::resume(out, resume, last).map_err(|error| match error {
+            ResumeError::Checkpoint(error) => error.into(),
+            ResumeError::Output(error) => unwritable(error),
+        });
     }
     let document = Document::new(args.format, OffsetDateTime::now_utc().date());
     let output = match out {
         Some(path) => Output::file(document, path),
         None => Output::stdout(document),
     };
-    Ok((output.map_err(unwritable)?, None))
+    Ok(Resumed::Run(Box::new(output.map_err(unwritable)?), None))
 }
 
-/// Ends at Ctrl-C and at SIGTERM.
-pub(super) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
+/// The resume file is removed at the end, so it must not be the result, nor what the result is made in.
+fn check_apart(out: &Path, resume: &Path) -> Result<(), CommandError> {
+    // A file that is not there yet is told by its folder and name.
+    let real = |path: &Path| {
+        std::fs::canonicalize(path).ok().or_else(|| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?))
+        })
+    };
+    if [out, &output::part_of(out)].into_iter().any(|path| path == resume || real(path) == real(resume)) {
+        return Err(CommandError::usage(
+            format!("{} cannot be both output and resume file", resume.display()),
+            "name another file with --resume",
+        ));
     }
-    let _ = tokio::signal::ctrl_c().await;
+    let other = std::fs::metadata(out).is_ok_and(|metadata| !metadata.is_file());
+    if other {
+        return Err(CommandError::usage(
+            format!("--resume needs a file, and {} is none", out.display()),
+            "name a file with --out, or leave --resume out",
+        ));
+    }
+    Ok(())
 }
 
-/// Adds to an error what became of the output.
-fn explain(error: CommandError, args: &Args) -> CommandError {
-    if error != CommandError::failed("interrupted", "") {
-        return error;
-    }
-    error.with_hint(match (&args.resume, &args.out) {
+/// What became of the output of an interrupted run.
+fn interrupted(args: &Args) -> CommandError {
+    CommandError::interrupted(match (&args.resume, &args.out) {
         (Some(_), _) => "run the same command again to go on where it stopped",
         (None, Some(_)) => "nothing was written; with --resume FILE a run can go on where it stopped",
         (None, None) => "the output has no summary line, so it is not whole; with --resume FILE a run can go on",
@@ -133,10 +157,15 @@ fn finish(sink: Watched, summary: &Summary, format: Format) -> Result<ExitCode, 
     if partial || matches!(format, Format::Csv | Format::Table) {
         sink.warnings.iter().for_each(|warning| terminal::warning(warning));
     }
-    sink.output.finish().map_err(CollectionError::Output)?;
+    sink.output.finish(partial).map_err(|error| CommandError::output(&error))?;
+    Ok(exit_code(partial))
+}
+
+fn exit_code(partial: bool) -> ExitCode {
     if partial {
         terminal::warning("the collection is partial: who is absent from it may still hold a seat");
-        return Ok(ExitCode::from(3));
+        ExitCode::from(3)
+    } else {
+        ExitCode::SUCCESS
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use fake_gitlab::{FakeGitlab, Options, Tokens};
 use time::OffsetDateTime;
 
-use super::document::{allocation_table, lines, printable, table};
+use super::document::{allocation_table, lines, table};
 use super::error::CommandError;
 use super::source::{self, Entered, Source};
-use super::terminal::{self, ProgressLine};
+use super::terminal::{self, ProgressLine, printable};
 use crate::allocation::{Allocation, GRACE_DAYS, Rows, UNUSED_AFTER_DAYS, UnusedSeat};
 use crate::bill::{Bill, human_bytes};
 use crate::collection::PageSink;
-use crate::contract::{Batch, CheckStatus, Completeness, Summary};
+use crate::contract::{Batch, CheckStatus, Completeness, Pool, Summary};
 use crate::egress::Secret;
 use crate::policy::network::NetworkPolicy;
 
@@ -72,31 +72,28 @@ async fn journey(args: &Args, bytes: &[u8], gitlab: &FakeGitlab) -> Result<ExitC
     )
     .await?;
     let (descriptor, manifest) = (&source.descriptor, source.plugin.manifest());
-    heading("Describe");
     terminal::print(&format!(
-        "  {} {}, {} of WebAssembly, sha256 {:.16}…\n  imports {}\n",
+        "\nDescribe\n  {} {}, {} of WebAssembly, sha256 {:.16}…\n  imports {}\n",
         printable(&descriptor.name),
         printable(&descriptor.version),
         human_bytes(u64::try_from(manifest.size).unwrap_or(u64::MAX)),
         manifest.sha256.to_string(),
         manifest.imports.join(", "),
-    ));
-    heading("Configure");
+    ))?;
     terminal::print(&format!(
-        "  stand-in at {}, {} accounts\n  source key {}\n  granted origin {}; the token stays with the host, header `{}`\n",
+        "\nConfigure\n  stand-in at {}, {} accounts\n  source key {}\n  granted origin {}; the token stays with the host, header `{}`\n",
         gitlab.base_url(),
         args.users,
         printable(&source.config.source_key),
         source.network.access.grant,
         printable(&descriptor.credential.header_name),
-    ));
+    ))?;
 
     let mut bill = Bill::default();
-    heading("Test connection");
     let outcome = source.plugin.test(&source.network, &source.config).await;
     bill.add(&outcome.bill);
     let report = outcome.result?;
-    terminal::print(&super::test::as_text(&report));
+    terminal::print(&format!("\nTest connection\n{}", super::test::as_text(&report)))?;
     if report.outcome == CheckStatus::Fail {
         return Err(CommandError::failed("Test connection failed", "the checks above say why"));
     }
@@ -110,55 +107,54 @@ async fn journey(args: &Args, bytes: &[u8], gitlab: &FakeGitlab) -> Result<ExitC
         let mut progress = ProgressLine::start();
         tokio::select! {
             summary = source.collection().run(None, &mut sink, &mut progress, &mut bill) => summary?,
-            () = super::collect::interrupted() => {
-                return Err(CommandError::failed("interrupted", "run `cargo sim demo` again"));
+            () = super::signals::interrupted() => {
+                return Err(CommandError::interrupted("run `cargo sim demo` again"));
             }
         }
     };
-    print_collection(args.rows, &sink, &summary);
-    heading("");
-    terminal::print(&bill.to_text(&source.limits));
+    terminal::print(&collected(args.rows, &sink, &summary))?;
+    terminal::print(&format!("\n{}", bill.to_text(&source.limits)))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn heading(text: &str) {
-    terminal::print(&if text.is_empty() { "\n".to_owned() } else { format!("\n{text}\n") });
-}
-
-fn print_collection(rows: usize, report: &Report, summary: &Summary) {
-    heading("Collect");
+/// What was collected, for people: the pools, then both tables.
+fn collected(rows: usize, report: &Report, summary: &Summary) -> String {
     let completeness = match summary.completeness {
         Completeness::Complete => "complete",
         Completeness::Partial => "partial",
     };
     let counts = &summary.counts;
-    terminal::print(&format!("  {completeness}: {} accounts, {} assignments\n", counts.users, counts.assignments));
-    for pool in report.allocation.pools() {
-        let figure = |figure: Option<u64>| figure.map_or_else(|| "unknown".to_owned(), |figure| figure.to_string());
-        terminal::print(&format!(
-            "  {}: {} bought, {} in use, {} over; most in this term {}, to true up {}; ends {}\n",
-            printable(&pool.feature),
-            if pool.unlimited { "unlimited".to_owned() } else { figure(pool.entitled) },
-            figure(pool.allocated),
-            figure(pool.overage_now),
-            figure(pool.max_allocated),
-            figure(pool.overage_term),
-            pool.term_end.as_deref().unwrap_or("never"),
-        ));
-    }
-    for warning in &report.warnings {
-        terminal::print(&format!("  note: {}\n", printable(warning)));
-    }
+    let mut text =
+        format!("\nCollect\n  {completeness}: {} accounts, {} assignments\n", counts.users, counts.assignments);
+    text.extend(report.allocation.pools().map(pool_line));
+    text.extend(report.warnings.iter().map(|warning| format!("  note: {}\n", printable(warning))));
 
     let allocation = &report.rows.allocation;
-    heading("Allocation");
-    print_table(&allocation_table(allocation.get(..rows).unwrap_or(allocation)), allocation.len(), rows);
+    let shown = allocation_table(allocation.get(..rows).unwrap_or(allocation));
+    text.push_str(&format!("\nAllocation\n{shown}{}", rest(allocation.len(), rows)));
 
     let unused = &report.rows.unused;
-    heading(&format!(
-        "Unused seats (not active for more than {UNUSED_AFTER_DAYS} days, or never and older than {GRACE_DAYS} days)"
+    let shown = unused_table(unused.get(..rows).unwrap_or(unused));
+    text.push_str(&format!(
+        "\nUnused seats (not active for more than {UNUSED_AFTER_DAYS} days, or never and older than {GRACE_DAYS} \
+         days)\n{shown}{}",
+        rest(unused.len(), rows)
     ));
-    print_table(&unused_table(unused.get(..rows).unwrap_or(unused)), unused.len(), rows);
+    text
+}
+
+fn pool_line(pool: &Pool) -> String {
+    let figure = |figure: Option<u64>| figure.map_or_else(|| "unknown".to_owned(), |figure| figure.to_string());
+    format!(
+        "  {}: {} bought, {} in use, {} over; most in this term {}, to true up {}; ends {}\n",
+        printable(&pool.feature),
+        if pool.unlimited { "unlimited".to_owned() } else { figure(pool.entitled) },
+        figure(pool.allocated),
+        figure(pool.overage_now),
+        figure(pool.max_allocated),
+        figure(pool.overage_term),
+        pool.term_end.as_deref().unwrap_or("never"),
+    )
 }
 
 fn unused_table(seats: &[UnusedSeat]) -> String {
@@ -174,8 +170,9 @@ fn unused_table(seats: &[UnusedSeat]) -> String {
     lines(&table)
 }
 
-fn print_table(table: &str, all: usize, shown: usize) {
-    let rest = all.saturating_sub(shown);
-    let more = if rest == 0 { String::new() } else { format!("  … and {rest} more\n") };
-    terminal::print(&format!("{table}{more}  {all} in all\n"));
+/// What stands below a table that was cut.
+fn rest(all: usize, shown: usize) -> String {
+    let more = all.saturating_sub(shown);
+    let more = if more == 0 { String::new() } else { format!("  … and {more} more\n") };
+    format!("{more}  {all} in all\n")
 }

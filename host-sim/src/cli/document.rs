@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, TableComponent};
 use time::Date;
 
+use super::terminal::printable;
 use crate::allocation::{Allocation, AllocationRow};
 use crate::contract::Batch;
 use crate::records;
@@ -144,28 +145,14 @@ pub(super) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Names come from outside: without control characters, and without the marks that turn the direction of writing.
-pub(super) fn printable(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{plain_cell, printable};
+    use super::plain_cell;
 
     #[test]
     fn a_cell_is_no_formula() {
         assert_eq!(plain_cell("=1+1".to_owned()), "'=1+1");
         assert_eq!(plain_cell("@x".to_owned()), "'@x");
         assert_eq!(plain_cell("dana".to_owned()), "dana");
-    }
-
-    #[test]
-    fn a_name_does_not_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
     }
 }

@@ -7,8 +7,8 @@ use super::terminal;
 use crate::admission::Refusal;
 use crate::checkpoint::CheckpointError;
 use crate::collection::CollectionError;
-use crate::contract::{Failure, FieldProblem, failure_parts};
-use crate::egress::TlsError;
+use crate::contract::{Failure, FieldProblem, explanation};
+use crate::egress::{NetworkFailure, NetworkFailureKind, TlsError};
 use crate::engine::{CallError, EngineError, LoadError};
 use crate::plugin_build::BuildError;
 
@@ -19,6 +19,8 @@ enum Kind {
     Failed,
     /// 2
     Usage,
+    /// 1
+    Interrupted,
     /// 1, without a word: whoever read our output has gone.
     BrokenPipe,
 }
@@ -59,35 +61,69 @@ impl CommandError {
     pub(super) fn report(&self) -> ExitCode {
         match self.kind {
             Kind::BrokenPipe => {}
-            Kind::Failed | Kind::Usage => terminal::error(&self.cause, &self.hint),
+            Kind::Failed | Kind::Usage | Kind::Interrupted => terminal::error(&self.cause, &self.hint),
         }
         ExitCode::from(if self.kind == Kind::Usage { 2 } else { 1 })
     }
 
-    /// A failure that the plugin reports. `last_failure` is what the host saw on the network: where the plugin only got
-    /// a code, these words are the exact ones.
-    pub(super) fn of_failure(failure: &Failure, last_failure: Option<&str>) -> Self {
-        let parts = failure_parts(failure);
-        let mut cause = parts.explanation.message.clone();
-        let mut hint = parts.explanation.hint.clone().unwrap_or_else(|| default_hint(failure).to_owned());
-        match (failure, last_failure) {
-            // The refusal was the host's: its own words and hint are the exact ones.
-            (Failure::DeniedByHost(_), Some(words)) => {
-                cause = format!("the sandbox stopped a request: {words}");
-                default_hint(failure).clone_into(&mut hint);
-            }
-            (Failure::Unreachable(_), Some(words)) => cause = with_detail(&cause, words),
-            (Failure::Tls(_), Some(words)) => {
-                cause = with_detail(&cause, words);
-                default_hint(failure).clone_into(&mut hint);
-            }
-            _ => {}
-        }
-        if let Failure::InvalidConfiguration(_) = failure {
+    /// A failure that the plugin reports. Where the plugin got nothing but a code, what the host saw is more exact.
+    pub(super) fn of_failure(failure: &Failure, seen: Option<&NetworkFailure>) -> Self {
+        use NetworkFailureKind::{Denied, Limit, Other, Tls};
+        let explanation = explanation(failure);
+        let cause = explanation.message.clone();
+        let hint = explanation.hint.clone().unwrap_or_else(|| default_hint(failure).to_owned());
+        let error = if let Failure::InvalidConfiguration(_) = failure {
             Self::usage(cause, hint)
         } else {
             Self::failed(cause, hint)
+        };
+        // An earlier failure of another kind is not the reason for this one.
+        match (failure, seen) {
+            (Failure::DeniedByHost(_), Some(seen)) if matches!(seen.kind, Denied | Limit) => error.with_seen(seen),
+            (Failure::Tls(_), Some(seen)) if seen.kind == Tls => error.with_seen(seen),
+            (Failure::Unreachable(_), Some(seen)) if seen.kind == Other => error.with_seen(seen),
+            _ => error,
         }
+    }
+
+    /// The same error in the words of the host, which saw what happened on the network.
+    pub(super) fn with_seen(mut self, seen: &NetworkFailure) -> Self {
+        let words = &seen.words;
+        match seen.kind {
+            NetworkFailureKind::Denied => {
+                self.cause = format!("the sandbox stopped a request: {words}");
+                self.with_hint(
+                    "a plugin reaches only the address entered, over https; the switches --allow-… open more",
+                )
+            }
+            NetworkFailureKind::Limit => {
+                self.cause = format!("the sandbox stopped a request: {words}");
+                self.with_hint("`cargo sim limits` lists the limits; an answer beyond them is not one of GitLab's")
+            }
+            NetworkFailureKind::Tls => {
+                self.cause = with_detail(&self.cause, words);
+                self.with_hint(
+                    "if the certificate is a company's own, pass its authority with --ca-file FILE; otherwise have it renewed",
+                )
+            }
+            NetworkFailureKind::Other => {
+                self.cause = with_detail(&self.cause, words);
+                self
+            }
+        }
+    }
+
+    /// Ctrl-C, or another polite request to end.
+    pub(super) fn interrupted(hint: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted, cause: "interrupted".to_owned(), hint: hint.into() }
+    }
+
+    /// Output that cannot be written.
+    pub(super) fn output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { kind: Kind::BrokenPipe, cause: String::new(), hint: String::new() };
+        }
+        Self::failed(format!("the output cannot be written: {error}"), "check the folder and the space left")
     }
 
     /// Fields that were refused.
@@ -103,7 +139,7 @@ impl CommandError {
 }
 
 /// The plugin's sentence, with what the host knows and the plugin, which only got a code, cannot.
-pub(super) fn with_detail(sentence: &str, words: &str) -> String {
+fn with_detail(sentence: &str, words: &str) -> String {
     if sentence.contains(words) { sentence.to_owned() } else { format!("{} ({words})", sentence.trim_end_matches('.')) }
 }
 
@@ -116,9 +152,7 @@ fn default_hint(failure: &Failure) -> &'static str {
         Failure::NotFound(_) => "check the address",
         Failure::RateLimited(_) => "try again later",
         Failure::Unreachable(_) => "check the address, and whether this machine can reach it",
-        Failure::Tls(_) => {
-            "if the certificate is a company's own, pass its authority with --ca-file FILE; otherwise have it renewed"
-        }
+        Failure::Tls(_) => "have the certificate of the service checked",
         Failure::DeniedByHost(_) => {
             "a plugin reaches only the address entered, over https; the switches --allow-… open more"
         }
@@ -140,12 +174,9 @@ impl From<CallError> for CommandError {
 impl From<CollectionError> for CommandError {
     fn from(error: CollectionError) -> Self {
         match error {
-            CollectionError::Failure { failure, last_failure } => Self::of_failure(&failure, last_failure.as_deref()),
+            CollectionError::Failure { failure, last_failure } => Self::of_failure(&failure, last_failure.as_ref()),
             CollectionError::Call(error) => error.into(),
-            CollectionError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Self { kind: Kind::BrokenPipe, cause: String::new(), hint: String::new() }
-            }
-            CollectionError::Output(_) => Self::failed(error.to_string(), "check the folder and the space left"),
+            CollectionError::Output(error) => Self::output(&error),
             CollectionError::Contract(_) => {
                 Self::failed(error.to_string(), "this is a fault of the plugin; report it to its author")
             }
@@ -194,6 +225,17 @@ impl From<TlsError> for CommandError {
 
 impl From<CheckpointError> for CommandError {
     fn from(error: CheckpointError) -> Self {
-        Self::usage(error.to_string(), "name another file, or delete this one to start from the beginning")
+        let hint = match &error {
+            CheckpointError::InUse(_) => "wait until that run has ended, or name another file".to_owned(),
+            CheckpointError::Unwritable { .. } => "check the folder and its permissions".to_owned(),
+            CheckpointError::PartLost { path, .. } => {
+                format!("delete {} to start from the beginning", path.display())
+            }
+            CheckpointError::ForeignPart(_) => "move it away if it is of use, delete it otherwise".to_owned(),
+            CheckpointError::Unreadable { .. } | CheckpointError::Other { .. } => {
+                "name another file, or delete this one to start from the beginning".to_owned()
+            }
+        };
+        Self::usage(error.to_string(), hint)
     }
 }

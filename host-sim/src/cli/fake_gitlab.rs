@@ -41,7 +41,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     if args.list {
-        terminal::print(&list());
+        terminal::print(&list())?;
         return Ok(ExitCode::SUCCESS);
     }
     let options = Options {
@@ -58,11 +58,11 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         StartError::Users(..) => CommandError::usage(error.to_string(), "choose another number with --users"),
         _ => CommandError::failed(error.to_string(), "choose another port with --port; 0 takes a free one"),
     })?;
-    terminal::print(&format!("{}\n{}\nCtrl-C ends it\n", gitlab.base_url(), tokens()));
-    super::collect::interrupted().await;
+    terminal::print(&format!("{}\n{}\nCtrl-C ends it\n", gitlab.base_url(), tokens()))?;
+    super::signals::interrupted().await;
     let (requests, connections) = (gitlab.request_count(), gitlab.connections());
     gitlab.shutdown().await;
-    terminal::print(&format!("{requests} requests on {connections} connections\n"));
+    terminal::print(&format!("{requests} requests on {connections} connections\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

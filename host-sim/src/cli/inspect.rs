@@ -28,7 +28,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let plugin = engine.load(&bytes)?;
     let descriptor = plugin.describe().await.result?;
     let text = if args.json { format!("{:#}\n", as_json(&plugin, &descriptor)) } else { as_text(&plugin, &descriptor) };
-    terminal::print(&text);
+    terminal::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -27,6 +27,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
             .map(|line| format!("{:<24} {:>10} {:<6} {}\n", line.name, line.value, line.unit, line.meaning))
             .collect()
     };
-    terminal::print(&text);
+    terminal::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,7 @@ mod fake_gitlab;
 mod inspect;
 mod limits;
 mod output;
+mod signals;
 mod source;
 mod terminal;
 mod test;

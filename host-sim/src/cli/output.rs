@@ -1,57 +1,79 @@
-//! Where a collection is written, so that nobody ever sees half of one unawares.
+//! Where a collection is written, so that nobody ever takes half of one for the whole.
 //!
 //! | where | how |
 //! | --- | --- |
-//! | standard output, `ndjson` | page by page; the summary line tells that it is whole |
-//! | standard output, other forms | to a temporary file first, then at once |
-//! | a file | to a temporary file beside it, which takes its name at the end |
+//! | a stream (standard output, a pipe, a device), `ndjson` | page by page; the summary line tells that it is whole |
+//! | a stream, other forms | to a temporary file first, then at once |
+//! | a file | to a temporary file beside it, which takes its name at the end; a link is followed |
 //! | a file, with `--resume` | to `FILE.part` beside it, which stays when the run is interrupted |
 //!
 //! With `--resume`, the checkpoint is written after the page: a page may be written twice by a kill in between, never
-//! lost. In a `.part` file the second copy replaces the first, since the checkpoint says how long the file was.
+//! lost. In a `.part` file the second copy replaces the first, since the checkpoint says how long the file was; a stream
+//! has both, and may have a last line without its end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::document::Document;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointError, Place, ResumeFile, with_suffix};
 use crate::collection::PageSink;
-use crate::contract::{Batch, Configuration};
+use crate::contract::Batch;
 use crate::whole_file::WholeFile;
 
 /// Where the records go.
-enum Place {
-    Stream(io::Stdout),
-    Spool(File),
+enum Target {
+    Stream(Box<dyn Write>),
+    Spool { file: File, then: Box<dyn Write> },
     Replace(WholeFile),
     Part { file: File, part: PathBuf, path: PathBuf },
 }
 
-impl Place {
+impl Target {
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Stream(out) => out,
-            Self::Spool(file) | Self::Part { file, .. } => file,
+            Self::Spool { file, .. } | Self::Part { file, .. } => file,
             Self::Replace(file) => file.as_file_mut(),
         }
     }
-}
 
-/// The checkpoint of a run.
-struct Resume {
-    path: PathBuf,
-    config: Configuration,
-    output: String,
+    /// A stream takes a document page by page if a part of it is of use.
+    fn stream(out: Box<dyn Write>, document: &Document) -> io::Result<Self> {
+        Ok(match document {
+            Document::Ndjson => Self::Stream(out),
+            _ => Self::Spool { file: tempfile::tempfile()?, then: out },
+        })
+    }
 }
 
 /// A document on its way to its place.
 pub(super) struct Output {
-    place: Place,
+    target: Target,
     document: Document,
-    resume: Option<Resume>,
+    resume: Option<ResumeFile>,
     /// Pages are put together here, so that each leaves in one write.
     page: Vec<u8>,
+}
+
+/// What a resume file leads to.
+pub(super) enum Resumed {
+    /// A run, from a cursor or from the start.
+    Run(Box<Output>, Option<String>),
+    /// Nothing: the last run was killed when all but a name was done, and now that is done too.
+    Finished {
+        /// Whether that run was partial.
+        partial: bool,
+    },
+}
+
+/// Why an output cannot be resumed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResumeError {
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Output(#[from] io::Error),
 }
 
 /// How output is called in a checkpoint: two runs with the same name may go on from each other.
@@ -62,94 +84,126 @@ pub(super) fn name(file: Option<&Path>) -> String {
     )
 }
 
+/// The file that holds a resumable output until it is whole.
+pub(super) fn part_of(path: &Path) -> PathBuf {
+    with_suffix(path, ".part")
+}
+
+/// The file that a name leads to, through links.
+fn resolved(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 impl Output {
-    /// To standard output: as a stream if a part of the document is of use, else at once at the end.
+    fn new(target: Target, document: Document, resume: Option<ResumeFile>) -> Self {
+        Self { target, document, resume, page: Vec::new() }
+    }
+
+    /// To standard output.
     pub(super) fn stdout(document: Document) -> io::Result<Self> {
-        let place = match document {
-            Document::Ndjson => Place::Stream(io::stdout()),
-            _ => Place::Spool(tempfile::tempfile()?),
-        };
-        Ok(Self { place, document, resume: None, page: Vec::new() })
+        Ok(Self::new(Target::stream(Box::new(io::stdout()), &document)?, document, None))
     }
 
-    /// To a file, whole or not at all.
+    /// To a file, whole or not at all. A pipe or a device is no file, and is written to as it is.
     pub(super) fn file(document: Document, path: &Path) -> io::Result<Self> {
-        Ok(Self { place: Place::Replace(WholeFile::create(path)?), document, resume: None, page: Vec::new() })
+        let path = resolved(path);
+        let target = match std::fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+                let out = OpenOptions::new().write(true).open(&path)?;
+                Target::stream(Box::new(out), &document)?
+            }
+            _ => Target::Replace(WholeFile::create(&path)?),
+        };
+        Ok(Self::new(target, document, None))
     }
 
-    /// To standard output or a file, with a checkpoint after each page. `from` is the checkpoint to go on from.
-    pub(super) fn resumable(
+    /// To standard output or a file, with a checkpoint after each page, going on from where the last run was.
+    pub(super) fn resume(
         file: Option<&Path>,
-        resume: &Path,
-        config: &Configuration,
-        from: Option<&Checkpoint>,
-    ) -> io::Result<Self> {
-        let place = match file {
-            None => Place::Stream(io::stdout()),
-            Some(path) => {
-                let part = part_of(path);
-                let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&part)?;
-                let length = from.and_then(|checkpoint| checkpoint.output_bytes).unwrap_or(0);
-                if file.metadata()?.len() < length {
-                    let message = format!("{} is shorter than the resume file says", part.display());
-                    return Err(io::Error::other(message));
-                }
-                file.set_len(length)?;
-                file.seek(SeekFrom::End(0))?;
-                Place::Part { file, part, path: path.to_owned() }
-            }
+        resume: ResumeFile,
+        last: Option<Checkpoint>,
+    ) -> Result<Resumed, ResumeError> {
+        let place = last.as_ref().map_or(&Place::Start, |last| &last.place);
+        let cursor = match place {
+            Place::Page { cursor } => Some(cursor.clone()),
+            Place::Start | Place::Done { .. } => None,
         };
-        let resume = Resume { path: resume.to_owned(), config: config.clone(), output: name(file) };
-        Ok(Self { place, document: Document::Ndjson, resume: Some(resume), page: Vec::new() })
+        let Some(path) = file else {
+            let out = Box::new(io::stdout());
+            let output = Self::new(Target::Stream(out), Document::Ndjson, Some(resume));
+            return Ok(Resumed::Run(Box::new(output), cursor));
+        };
+        let part = part_of(path);
+        let lost = || CheckpointError::PartLost { path: resume.path().to_owned(), part: part.clone() };
+        if let Place::Done { partial } = *place {
+            match std::fs::rename(&part, path) {
+                Err(_) if !path.is_file() => return Err(lost().into()),
+                _ => resume.remove()?,
+            }
+            return Ok(Resumed::Finished { partial });
+        }
+        let length = last.as_ref().and_then(|last| last.output_bytes).unwrap_or(0);
+        match std::fs::metadata(&part) {
+            Ok(_) if last.is_none() => return Err(CheckpointError::ForeignPart(part).into()),
+            Ok(metadata) if metadata.len() < length => return Err(lost().into()),
+            Err(_) if length > 0 => return Err(lost().into()),
+            _ => {}
+        }
+        if last.is_none() {
+            // Before the file is made: a kill in between leaves a checkpoint that knows of it.
+            resume.note(Place::Start, Some(0))?;
+        }
+        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&part)?;
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        let target = Target::Part { file, part, path: path.to_owned() };
+        Ok(Resumed::Run(Box::new(Self::new(target, Document::Ndjson, Some(resume))), cursor))
     }
 
     /// Ends the document and puts it in its place.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.document.end(self.place.writer())?;
-        self.place.writer().flush()?;
-        match self.place {
-            Place::Stream(_) => {}
-            Place::Spool(mut file) => {
+    pub(super) fn finish(mut self, partial: bool) -> io::Result<()> {
+        self.document.end(self.target.writer())?;
+        self.target.writer().flush()?;
+        match self.target {
+            Target::Stream(_) => {}
+            Target::Spool { mut file, mut then } => {
                 file.seek(SeekFrom::Start(0))?;
-                let mut out = io::stdout().lock();
-                io::copy(&mut file, &mut out)?;
-                out.flush()?;
+                io::copy(&mut file, &mut then)?;
+                then.flush()?;
             }
-            Place::Replace(file) => file.finish()?,
-            Place::Part { file, part, path } => {
+            Target::Replace(file) => file.finish()?,
+            Target::Part { file, part, path } => {
                 file.sync_all()?;
+                if let Some(resume) = &self.resume {
+                    resume.note(Place::Done { partial }, None)?;
+                }
                 std::fs::rename(part, path)?;
             }
         }
-        if let Some(resume) = self.resume {
-            match std::fs::remove_file(resume.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.resume.map_or(Ok(()), ResumeFile::remove)
     }
-}
 
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
+    /// Gives up, as far as nothing is to be gone on from.
+    pub(super) fn let_go(self) {
+        if let Some(resume) = self.resume {
+            resume.let_go();
+        }
+    }
 }
 
 impl PageSink for Output {
     fn page(&mut self, batch: &Batch) -> io::Result<()> {
         self.page.clear();
         self.document.page(&mut self.page, batch)?;
-        let out = self.place.writer();
+        let out = self.target.writer();
         out.write_all(&self.page)?;
         out.flush()?;
         if let (Some(resume), Some(cursor)) = (&self.resume, &batch.next) {
-            let bytes = match &mut self.place {
-                Place::Part { file, .. } => Some(file.stream_position()?),
+            let bytes = match &mut self.target {
+                Target::Part { file, .. } => Some(file.stream_position()?),
                 _ => None,
             };
-            Checkpoint::new(&resume.config, &resume.output, cursor, bytes).save(&resume.path)?;
+            resume.note(Place::Page { cursor: cursor.clone() }, bytes)?;
         }
         Ok(())
     }

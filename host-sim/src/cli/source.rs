@@ -135,8 +135,14 @@ fn unreadable(place: &str, error: &std::io::Error) -> CommandError {
 
 fn read_bounded(reader: impl std::io::Read, place: &str) -> Result<String, CommandError> {
     let mut text = String::new();
-    reader.take(SECRET_BYTES).read_to_string(&mut text).map_err(|error| unreadable(place, &error))?;
-    Ok(text)
+    reader.take(SECRET_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(place, &error))?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= SECRET_BYTES) {
+        return Ok(text);
+    }
+    Err(CommandError::usage(
+        format!("no token can be taken from {place}: it has more than {SECRET_BYTES} bytes"),
+        "the token alone belongs there, as it was shown when it was created",
+    ))
 }
 
 /// The bytes of a component: of `file`, or of the GitLab plugin, built if it is not fresh.
@@ -187,9 +193,9 @@ impl Source {
         let plugin = engine.load(plugin_bytes)?;
         let descriptor = plugin.describe().await.result?;
         let values = field_values(&descriptor, &entered)?;
-        let typed = typed_origins(&descriptor, &values);
         let config =
             plugin.configure(&values).await.result?.map_err(|problems| CommandError::of_problems(&problems))?;
+        let typed = typed_origins(&descriptor, &values)?;
         let grant = Grant::of(&config.allowed_origins, &typed).map_err(|error| {
             CommandError::failed(
                 error.to_string(),
@@ -264,14 +270,19 @@ fn field_values(descriptor: &Descriptor, entered: &Entered) -> Result<Vec<FieldV
 }
 
 /// The origins that the administrator typed: those of all fields that are URLs.
-fn typed_origins(descriptor: &Descriptor, values: &[FieldValue]) -> Vec<Origin> {
+fn typed_origins(descriptor: &Descriptor, values: &[FieldValue]) -> Result<Vec<Origin>, CommandError> {
     let is_url = |key: &str| descriptor.fields.iter().any(|field| field.key == key && field.kind == FieldKind::Url);
     values
         .iter()
         .filter(|value| is_url(&value.key))
         .filter_map(|value| match &value.value {
-            Input::Text(text) => Origin::of_typed(text).ok(),
+            Input::Text(text) => Some((&value.key, text)),
             Input::SecretSet => None,
+        })
+        .map(|(key, text)| {
+            Origin::of_typed(text).map_err(|error| {
+                CommandError::usage(format!("{key}: {error}"), "enter the address as you open it in a browser")
+            })
         })
         .collect()
 }

@@ -1,37 +1,44 @@
 //! What goes to standard output and standard error. Colours and progress only where a person reads them.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
-
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::error::CommandError;
 use crate::collection::Observer;
 use crate::contract::{CheckStatus, Progress};
 
-/// Prints text as it is. A reader that has gone is no error: there is nobody left to tell.
-pub(super) fn print(text: &str) {
+/// Prints the result of a command as it is.
+///
+/// # Errors
+/// When it cannot be written: a result that nobody got is no success.
+pub(super) fn print(text: &str) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| CommandError::output(&error))
 }
 
 /// Prints a note for the person who waits.
 pub(super) fn note(text: &str) {
-    eprintln!("{}", one_line(text));
+    line(&printable(text));
 }
 
 /// Prints a cause and a hint, one line each.
 pub(super) fn error(cause: &str, hint: &str) {
     let colour = io::stderr().is_terminal() && no_colour_unset();
-    eprintln!("{} {}", paint(colour, "31;1", "error:"), one_line(cause));
-    eprintln!("{} {}", paint(colour, "36;1", "hint:"), one_line(hint));
+    line(&format!("{} {}", paint(colour, "31;1", "error:"), printable(cause)));
+    line(&format!("{} {}", paint(colour, "36;1", "hint:"), printable(hint)));
 }
 
 /// Prints a warning on standard error.
 pub(super) fn warning(text: &str) {
     let colour = io::stderr().is_terminal() && no_colour_unset();
-    eprintln!("{} {}", paint(colour, "33;1", "warning:"), one_line(text));
+    line(&format!("{} {}", paint(colour, "33;1", "warning:"), printable(text)));
+}
+
+/// A line on standard error. If that is closed or full, there is nobody left to tell, and no reason to fail.
+fn line(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A mark for a check, in colour if standard output is a terminal.
@@ -53,9 +60,14 @@ fn paint(colour: bool, code: &str, text: &str) -> String {
     if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-/// Words from outside must neither break the line nor steer the terminal.
-fn one_line(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+/// Words from outside, on one line: without control characters, and without the marks that turn the direction of
+/// writing. Neither must steer the terminal or look like something else.
+pub(super) fn printable(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// Progress of a collection: a moving line at a terminal; elsewhere only waits are told.
@@ -86,7 +98,7 @@ impl Drop for ProgressLine {
 
 impl Observer for ProgressLine {
     fn progress(&mut self, progress: &Progress) {
-        let stage = one_line(&progress.stage);
+        let stage = printable(&progress.stage);
         self.0.set_message(match progress.expected {
             Some(expected) => format!("{stage}: {} of {expected}", progress.done),
             None => format!("{stage}: {}", progress.done),
@@ -103,15 +115,29 @@ pub(super) fn trace() {
     let colour = io::stderr().is_terminal() && no_colour_unset();
     let filter = tracing_subscriber::EnvFilter::new("egress=debug");
     // A second call finds a subscriber in place, which is the same one.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Trace).with_ansi(colour).try_init();
+}
+
+/// Standard error for the trace: what cannot be written is dropped, as with [`line`].
+struct Trace;
+
+impl io::Write for Trace {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::printable;
 
     #[test]
     fn words_from_outside_stay_on_their_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31mc\r"), "a b [31mc ");
+        assert_eq!(printable("a\nb\u{1b}[31mc\u{202e}\u{9b}d"), "a\u{fffd}b\u{fffd}[31mc\u{fffd}\u{fffd}d");
     }
 }

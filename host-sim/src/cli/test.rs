@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::document::printable;
-use super::error::{CommandError, with_detail};
+use super::error::CommandError;
 use super::source::{Source, SourceArgs};
-use super::terminal;
+use super::terminal::{self, printable};
 use crate::bill::Bill;
 use crate::contract::{CheckStatus, TestReport};
 
@@ -46,14 +45,18 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     if args.bill && !args.json {
         text.push_str(&bill.to_text(&source.limits));
     }
-    terminal::print(&source.redact(&text));
+    terminal::print(&source.redact(&text))?;
     match report.checks.iter().find(|check| check.status == CheckStatus::Fail) {
         None => Ok(ExitCode::SUCCESS),
         Some(check) => {
-            let words = outcome.last_failure.filter(|_| no_answer);
-            let cause = words.map_or_else(|| check.detail.clone(), |words| with_detail(&check.detail, &words));
             let hint = check.hint.clone().unwrap_or_else(|| "see the checks above".to_owned());
-            Err(CommandError::failed(cause, hint).map_words(|words| source.redact(words)))
+            let error = CommandError::failed(check.detail.clone(), hint);
+            // Where the plugin got nothing but a code, what the host saw is more exact.
+            let error = match &outcome.last_failure {
+                Some(seen) if no_answer => error.with_seen(seen),
+                _ => error,
+            };
+            Err(error.map_words(|words| source.redact(words)))
         }
     }
 }

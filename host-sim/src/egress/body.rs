@@ -12,8 +12,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::Error;
 
-use super::cause;
+use super::cause::{self, Cause};
 use super::ledger::{Ledger, RequestRecord, milliseconds};
+use super::mask::Mask;
 
 /// How much of a body may pass.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,7 @@ pub(super) struct MeteredBody {
     open: Option<OpenRecord>,
     ledger: Arc<Ledger>,
     bytes: u64,
+    mask: Mask,
     /// Held until the body is through: a response that is still being read is still in flight.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -48,10 +50,11 @@ impl MeteredBody {
         limits: BodyLimits,
         open: OpenRecord,
         ledger: Arc<Ledger>,
+        mask: Mask,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let pause = Box::pin(tokio::time::sleep(limits.between_bytes));
-        Self { inner, limits, pause, open: Some(open), ledger, bytes: 0, permit: Some(permit) }
+        Self { inner, limits, pause, open: Some(open), ledger, bytes: 0, mask, permit: Some(permit) }
     }
 
     fn close(&mut self, error: Option<String>) {
@@ -64,9 +67,10 @@ impl MeteredBody {
         }
     }
 
-    fn fail(&mut self, code: Error, words: String) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.close(Some(words));
-        Poll::Ready(Some(Err(code)))
+    fn fail(&mut self, cause: Cause) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.ledger.failed(cause.kind, &cause.words);
+        self.close(Some(cause.words));
+        Poll::Ready(Some(Err(cause.code)))
     }
 }
 
@@ -83,7 +87,7 @@ impl Body for MeteredBody {
             Poll::Pending => {
                 ready!(self.pause.as_mut().poll(context));
                 let words = format!("the answer stopped for {} s", self.limits.between_bytes.as_secs());
-                return self.fail(Error::ConnectionReadTimeout, words);
+                return self.fail(Cause::new(Error::ConnectionReadTimeout, words));
             }
         };
         let deadline = tokio::time::Instant::now() + self.limits.between_bytes;
@@ -91,47 +95,49 @@ impl Body for MeteredBody {
         match frame {
             None => {
                 self.close(None);
-                Poll::Ready(None)
+                let rest = self.mask.finish();
+                Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))))
             }
-            Some(Err(error)) => {
-                let cause = cause::of(&error);
-                self.fail(cause.code, cause.words)
-            }
+            Some(Err(error)) => self.fail(cause::of(&error)),
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
                 self.bytes = self.bytes.saturating_add(length);
                 let limit = self.limits.response;
                 if self.bytes > limit {
-                    return self.fail(
+                    return self.fail(Cause::new(
                         Error::HttpResponseBodySize(Some(limit)),
                         format!("the answer is larger than the limit response_bytes = {limit}"),
-                    );
+                    ));
                 }
                 let limit = self.limits.call;
                 if !self.ledger.count_body(length, limit) {
-                    return self.fail(
+                    return self.fail(Cause::new(
                         Error::HttpResponseBodySize(Some(limit)),
                         format!("the answers together are larger than the limit response_bytes_per_call = {limit}"),
-                    );
+                    ));
                 }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(Ok(match frame.into_data() {
+                    Ok(data) => Frame::data(self.mask.feed(data)),
+                    Err(trailers) => trailers,
+                })))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.open.is_none() || self.inner.is_end_stream()
+        (self.open.is_none() || self.inner.is_end_stream()) && !self.mask.holds()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        // A mask holds bytes back: they come later, but they come.
+        if self.mask.holds() { SizeHint::default() } else { self.inner.size_hint() }
     }
 }
 
 impl Drop for MeteredBody {
     fn drop(&mut self) {
         // Dropped at its end without having been asked for one more frame is not broken off.
-        let whole = self.inner.is_end_stream();
+        let whole = self.is_end_stream();
         self.close((!whole).then(|| "the plugin did not read the whole answer".to_owned()));
     }
 }

@@ -7,6 +7,7 @@ use rustls::CertificateError;
 use wasmtime_wasi_http::Error;
 
 use super::connect::ConnectError;
+use super::ledger::NetworkFailureKind;
 
 /// Why a request failed.
 pub(super) struct Cause {
@@ -14,13 +15,22 @@ pub(super) struct Cause {
     pub(super) code: Error,
     /// What the administrator gets to see. Holds no header, body, or query.
     pub(super) words: String,
+    /// Its kind.
+    pub(super) kind: NetworkFailureKind,
     /// The address was refused: the request counts as denied, not as failed.
     pub(super) prohibited: Option<std::net::IpAddr>,
 }
 
 impl Cause {
-    fn new(code: Error, words: impl Into<String>) -> Self {
-        Self { code, words: words.into(), prohibited: None }
+    pub(super) fn new(code: Error, words: impl Into<String>) -> Self {
+        let kind = match &code {
+            Error::TlsCertificateError | Error::TlsProtocolError | Error::TlsAlertReceived { .. } => {
+                NetworkFailureKind::Tls
+            }
+            Error::HttpResponseHeaderSectionSize(_) | Error::HttpResponseBodySize(_) => NetworkFailureKind::Limit,
+            _ => NetworkFailureKind::Other,
+        };
+        Self { code, words: words.into(), kind, prohibited: None }
     }
 }
 
@@ -69,7 +79,7 @@ fn of_connect(error: &ConnectError) -> Cause {
             Cause::new(Error::DnsError { rcode: Some("NXDOMAIN".to_owned()), info_code: None }, words)
         }
         ConnectError::AddressProhibited { address, .. } => {
-            Cause { code: Error::DestinationIpProhibited, words, prohibited: Some(*address) }
+            Cause { prohibited: Some(*address), ..Cause::new(Error::DestinationIpProhibited, words) }
         }
         ConnectError::Timeout(_) => Cause::new(Error::ConnectionTimeout, words),
     }

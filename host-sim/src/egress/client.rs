@@ -53,7 +53,8 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(limits.in_flight)
-            .http1_max_buf_size(limits.response_head_bytes.max(8192))
+            // The library's own bound, which is not exact; the exact one is checked on the head that came.
+            .http1_max_buf_size(limits.response_head_bytes.saturating_mul(2).max(8192))
             .http1_max_headers(limits.response_headers)
             .build(connector);
         Ok(Self { http, network, in_flight: Arc::new(Semaphore::new(limits.in_flight.max(1))), opened })

@@ -2,17 +2,16 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Request, Response};
-use http_body_util::BodyExt;
+use http::{HeaderValue, Method, Request};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::body::{BodyLimits, MeteredBody, OpenRecord};
-use super::cause::{self, Cause};
-use super::ledger::{Denial, DenialCode, Ledger, RequestRecord, milliseconds};
-use super::{Access, Client, Network};
+use super::body::BodyLimits;
+use super::ledger::{Denial, DenialCode, Ledger};
+use super::send::{Answer, Sending, prohibited};
+use super::{Access, Network};
 use crate::policy::limits::Limits;
 use crate::policy::network::{AddressKind, NetworkPolicy};
 use crate::policy::origin::{Origin, OriginError, Scheme};
@@ -24,9 +23,6 @@ pub(crate) struct Hooks {
     limits: Arc<Limits>,
     ledger: Arc<Ledger>,
 }
-
-type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Answer = Result<(Response<WasiBody>, Io), Error>;
 
 impl Hooks {
     pub(crate) fn new(network: Option<Network>, limits: Arc<Limits>, ledger: Arc<Ledger>) -> Self {
@@ -109,9 +105,10 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let admitted = self.admit(&request).and_then(|(origin, network)| {
             Self::prepare(&network.access, &mut request, &origin)?;
-            Ok((origin, Arc::clone(&network.client)))
+            let secret = network.access.injection.as_ref().map(|injection| injection.secret.clone());
+            Ok((origin, Arc::clone(&network.client), secret))
         });
-        let (origin, client) = match admitted {
+        let (origin, client, secret) = match admitted {
             Ok(admitted) => admitted,
             Err(denial) => {
                 let code = match denial.code {
@@ -131,8 +128,10 @@ impl WasiHttpHooks for Hooks {
                 call: self.limits.response_bytes_per_call,
                 between_bytes: timeouts.between_bytes,
             },
+            head_bytes: self.limits.response_head_bytes,
             first_byte: timeouts.first_byte,
             origin,
+            secret,
         };
         Box::new(sending.send(request))
     }
@@ -166,78 +165,10 @@ impl Timeouts {
     }
 }
 
-/// A request that was admitted, with all it needs once the hook has returned.
-struct Sending {
-    client: Arc<Client>,
-    ledger: Arc<Ledger>,
-    body_limits: BodyLimits,
-    first_byte: Duration,
-    origin: Origin,
-}
-
-impl Sending {
-    async fn send(self, request: Request<WasiBody>) -> Answer {
-        // Waiting for a place is the tenant's own doing and counts against no timeout of the request, only against
-        // the wall clock of the call.
-        let permit = Arc::clone(&self.client.in_flight)
-            .acquire_owned()
-            .await
-            .map_err(|_| Error::InternalError(Some("the tenant is shut down".to_owned())))?;
-        let started = Instant::now();
-        let mut record = RequestRecord {
-            method: request.method().to_string(),
-            origin: self.origin.to_string(),
-            path: request.uri().path().to_owned(),
-            status: None,
-            bytes: 0,
-            ms: 0,
-            error: None,
-        };
-        let target = format!("{}{}", record.origin, record.path);
-        let cause = match tokio::time::timeout(self.first_byte, self.client.http.request(request)).await {
-            Ok(Ok(response)) => {
-                record.status = Some(response.status().as_u16());
-                let open = OpenRecord { record, started };
-                let ledger = Arc::clone(&self.ledger);
-                let response =
-                    response.map(|body| MeteredBody::new(body, self.body_limits, open, ledger, permit).boxed_unsync());
-                return Ok((response, Box::new(std::future::ready(Ok(())))));
-            }
-            Ok(Err(error)) => cause::of(&error),
-            Err(_) => Cause {
-                code: Error::HttpResponseTimeout,
-                words: format!("no answer within {} s", self.first_byte.as_secs()),
-                prohibited: None,
-            },
-        };
-        if let Some(address) = cause.prohibited {
-            let message = prohibited(&self.origin.host(), address);
-            self.ledger.deny(Denial { code: DenialCode::Address, target, message });
-        } else {
-            record.ms = milliseconds(started.elapsed());
-            record.error = Some(cause.words);
-            self.ledger.request(record);
-        }
-        Err(cause.code)
-    }
-}
-
 fn target<B>(request: &Request<B>) -> String {
     let uri = request.uri();
     let scheme = uri.scheme_str().unwrap_or("https");
     // Without user-info, which could hold anything.
     let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{scheme}://{}{port}{}", uri.host().unwrap_or_default(), uri.path())
-}
-
-fn prohibited(host: &str, address: std::net::IpAddr) -> String {
-    let place = if host.trim_matches(['[', ']']) == address.to_string() {
-        format!("the address {address}")
-    } else {
-        format!("{host} is at {address}, which")
-    };
-    match NetworkPolicy::switch_for(address) {
-        Some(switch) => format!("{place} is not allowed without {switch}"),
-        None => format!("{place} is never allowed"),
-    }
 }

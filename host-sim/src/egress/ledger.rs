@@ -21,7 +21,7 @@ pub struct RequestRecord {
     pub status: Option<u16>,
     /// Bytes of the body that were passed on.
     pub bytes: u64,
-    /// Milliseconds from leaving the guest to the end of the body, or to the failure.
+    /// Milliseconds from being sent to the end of the body, or to the failure.
     pub ms: u64,
     /// Why there was no response or no whole body.
     pub error: Option<String>,
@@ -58,12 +58,33 @@ pub struct Denial {
     pub message: String,
 }
 
+/// What kind of failure it was, as far as what to do about it differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkFailureKind {
+    /// The policy refused the request.
+    Denied,
+    /// A limit was passed.
+    Limit,
+    /// The server's certificate or protocol is not trusted.
+    Tls,
+    /// Anything else.
+    Other,
+}
+
+/// The last thing that went wrong, in the host's words: they are more exact than the codes a guest gets to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkFailure {
+    /// Its kind.
+    pub kind: NetworkFailureKind,
+    /// What happened, without header, body or query.
+    pub words: String,
+}
+
 #[derive(Debug, Default)]
 struct Entries {
     requests: Vec<RequestRecord>,
     denials: Vec<Denial>,
-    /// The last failure in the host's words, which are more exact than the codes a guest gets to see.
-    last_failure: Option<String>,
+    last_failure: Option<NetworkFailure>,
 }
 
 /// The record of one call. Shared between the hook, the response bodies and the engine.
@@ -103,18 +124,17 @@ impl Ledger {
             error = record.error.as_deref(),
             "request"
         );
-        self.with(|entries| {
-            if let Some(error) = &record.error {
-                entries.last_failure = Some(error.clone());
-            }
-            entries.requests.push(record);
-        });
+        self.with(|entries| entries.requests.push(record));
     }
 
     pub(super) fn deny(&self, denial: Denial) {
         tracing::debug!(target: "egress", code = ?denial.code, target = %denial.target, why = %denial.message, "denied");
         self.with(|entries| {
-            entries.last_failure = Some(denial.message.clone());
+            let kind = match denial.code {
+                DenialCode::RequestBudget => NetworkFailureKind::Limit,
+                _ => NetworkFailureKind::Denied,
+            };
+            entries.last_failure = Some(NetworkFailure { kind, words: denial.message.clone() });
             entries.denials.push(denial);
         });
     }
@@ -129,8 +149,13 @@ impl Ledger {
         self.with(|entries| entries.denials.clone())
     }
 
-    /// The last failure or refusal in the host's words.
-    pub fn last_failure(&self) -> Option<String> {
+    pub(super) fn failed(&self, kind: NetworkFailureKind, words: &str) {
+        let words = words.to_owned();
+        self.with(|entries| entries.last_failure = Some(NetworkFailure { kind, words }));
+    }
+
+    /// The last failure or refusal.
+    pub fn last_failure(&self) -> Option<NetworkFailure> {
         self.with(|entries| entries.last_failure.clone())
     }
 }

@@ -3,7 +3,7 @@
 //! A request of the guest passes these steps, in this order: count it against the call's budget; compare its parsed
 //! origin with the grant; refuse addresses that the tenant's policy does not allow; only then write the credential;
 //! connect to an address that was checked, with TLS verified against the granted name; pass the response through
-//! with its size counted. Redirects are answers like others: a request to their target starts over at the first step.
+//! with its size counted and the credential masked, should it come back. Redirects are answers like others: a request to their target starts over at the first step.
 //!
 //! | who | lives as long as | holds |
 //! | --- | --- | --- |
@@ -17,12 +17,14 @@ mod client;
 mod connect;
 mod hooks;
 mod ledger;
+mod mask;
 mod secret;
+mod send;
 mod tls;
 
 pub use client::Client;
 pub(crate) use hooks::Hooks;
-pub use ledger::{Denial, DenialCode, Ledger, RequestRecord};
+pub use ledger::{Denial, DenialCode, Ledger, NetworkFailure, NetworkFailureKind, RequestRecord};
 pub use secret::{Secret, SecretError};
 pub use tls::TlsError;
 

@@ -52,6 +52,11 @@ impl Secret {
         Some(value)
     }
 
+    /// The credential itself, to look for it in answers.
+    pub(in crate::egress) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// `text` with every occurrence of the secret replaced: for words that came from outside, since a server may
     /// echo what it was sent. A secret of less than eight characters is left alone: it is none, and would be found in
     /// ordinary words.

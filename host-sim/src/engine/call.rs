@@ -12,7 +12,7 @@ use crate::bill::CallBill;
 use crate::contract::{
     Batch, Configuration, Credential, Descriptor, Failure, FieldProblem, FieldValue, Plugin as Instance, TestReport,
 };
-use crate::egress::{Hooks, Ledger, Network};
+use crate::egress::{Hooks, Ledger, Network, NetworkFailure};
 use crate::policy::limits::Limits;
 
 /// Why a call gave nothing.
@@ -41,8 +41,8 @@ pub struct CallOutcome<T> {
     pub result: Result<T, CallError>,
     /// What it cost. Written in every case.
     pub bill: CallBill,
-    /// The last failure on the network, in the host's words.
-    pub last_failure: Option<String>,
+    /// The last failure on the network, as the host saw it.
+    pub last_failure: Option<NetworkFailure>,
 }
 
 impl Plugin {

@@ -1,0 +1,166 @@
+//! Sending a request that was admitted, and taking its response in.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::body::{BodyLimits, MeteredBody, OpenRecord};
+use super::cause::{self, Cause};
+use super::ledger::{Denial, DenialCode, Ledger, RequestRecord, milliseconds};
+use super::mask::{Mask, masked};
+use super::{Client, Secret};
+use crate::policy::network::NetworkPolicy;
+use crate::policy::origin::Origin;
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+/// What the hook promises: a response, and the rest of its I/O, of which there is none.
+pub(super) type Answer = Result<(Response<WasiBody>, Io), Error>;
+
+/// A request that was admitted, with all it needs once the hook has returned.
+pub(super) struct Sending {
+    pub(super) client: Arc<Client>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) body_limits: BodyLimits,
+    pub(super) head_bytes: usize,
+    pub(super) first_byte: Duration,
+    pub(super) origin: Origin,
+    /// Masked in the response.
+    pub(super) secret: Option<Secret>,
+}
+
+impl Sending {
+    pub(super) async fn send(self, request: Request<WasiBody>) -> Answer {
+        // Waiting for a place is the tenant's own doing and counts against no timeout of the request, only against
+        // the wall clock of the call.
+        let permit = Arc::clone(&self.client.in_flight)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::InternalError(Some("the tenant is shut down".to_owned())))?;
+        let started = Instant::now();
+        let mut record = RequestRecord {
+            method: request.method().to_string(),
+            origin: self.origin.to_string(),
+            path: request.uri().path().to_owned(),
+            status: None,
+            bytes: 0,
+            ms: 0,
+            error: None,
+        };
+        let cause = match self.exchange(request).await {
+            Ok(response) => {
+                record.status = Some(response.status().as_u16());
+                let (mut head, body) = response.into_parts();
+                match self.check_head(&head.headers) {
+                    Ok(()) => {
+                        self.mask_head(&mut head.headers);
+                        let open = OpenRecord { record, started };
+                        let mask = Mask::new(self.secret.as_ref().map(Secret::as_bytes));
+                        let body = MeteredBody::new(body, self.body_limits, open, self.ledger, mask, permit);
+                        let response = Response::from_parts(head, body.boxed_unsync());
+                        return Ok((response, Box::new(std::future::ready(Ok(())))));
+                    }
+                    Err(cause) => cause,
+                }
+            }
+            Err(cause) => cause,
+        };
+        if let Some(address) = cause.prohibited {
+            let target = format!("{}{}", record.origin, record.path);
+            let message = prohibited(&self.origin.host(), address);
+            self.ledger.deny(Denial { code: DenialCode::Address, target, message });
+        } else {
+            self.ledger.failed(cause.kind, &cause.words);
+            record.ms = milliseconds(started.elapsed());
+            record.error = Some(cause.words);
+            self.ledger.request(record);
+        }
+        Err(cause.code)
+    }
+
+    async fn exchange(&self, request: Request<WasiBody>) -> Result<Response<Incoming>, Cause> {
+        let sending = self.send_until_answered(request);
+        match tokio::time::timeout(self.first_byte, sending).await {
+            Ok(outcome) => outcome.map_err(|error| cause::of(&error)),
+            Err(_) => {
+                let words = format!("no answer within {} s", self.first_byte.as_secs());
+                Err(Cause::new(Error::HttpResponseTimeout, words))
+            }
+        }
+    }
+
+    /// A server may close an idle connection at the very moment a request is sent on it. Nothing was answered, and a GET
+    /// changes nothing: so it is sent again, on the next connection, until one is new. A new one gets one more try.
+    async fn send_until_answered(&self, mut request: Request<WasiBody>) -> Result<Response<Incoming>, legacy::Error> {
+        let mut on_new_ones = 0;
+        loop {
+            let again = repeated(&request);
+            let opened = self.client.connections_opened();
+            let outcome = self.client.http.request(request).await;
+            on_new_ones += u32::from(self.client.connections_opened() > opened);
+            match (outcome, again) {
+                (Err(error), Some(again)) if is_closed(&error) && on_new_ones < 2 => request = again,
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
+    /// The limit on the head, to the byte: the HTTP library's own only keeps its buffer from growing without end.
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), Cause> {
+        // Name, colon, blank, value, line end; the status line is short and not kept.
+        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        if bytes <= self.head_bytes {
+            return Ok(());
+        }
+        let limit = self.head_bytes;
+        let words = format!("the headers of the answer are larger than the limit response_head_bytes = {limit}");
+        Err(Cause::new(Error::HttpResponseHeaderSectionSize(None), words))
+    }
+
+    fn mask_head(&self, headers: &mut HeaderMap) {
+        let Some(secret) = &self.secret else { return };
+        for value in headers.values_mut() {
+            if let Some(clean) = masked(value.as_bytes(), secret.as_bytes())
+                && let Ok(clean) = HeaderValue::from_bytes(&clean)
+            {
+                *value = clean;
+            }
+        }
+    }
+}
+
+/// The same request once more, if it may be sent twice.
+fn repeated(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
+    if request.method() != Method::GET || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut again = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+fn is_closed(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause::of(error).code, Error::ConnectionTerminated)
+}
+
+/// Why an address was refused, with what would allow it.
+pub(super) fn prohibited(host: &str, address: IpAddr) -> String {
+    let place = if host.trim_matches(['[', ']']) == address.to_string() {
+        format!("the address {address}")
+    } else {
+        format!("{host} is at {address}, which")
+    };
+    match NetworkPolicy::switch_for(address) {
+        Some(switch) => format!("{place} is not allowed without {switch}"),
+        None => format!("{place} is never allowed"),
+    }
+}
