@@ -196,3 +196,41 @@ fn identity_levels_deliver_no_more_than_asked() {
         assert!(user.email.is_empty() || !output.contains(&user.email), "{}", user.email);
     }
 }
+
+#[test]
+fn a_document_that_is_not_whole_is_not_begun() {
+    for format in ["json", "csv", "table"] {
+        let faults = vec!["users@3=error-500".parse().unwrap()];
+        let stand_in = StandIn::start(Options { users: 650, faults, ..Options::default() });
+        let ran = collect(&stand_in, &["--format", format]);
+        ran.assert_code(1);
+        assert_eq!(ran.stdout, "", "{format}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_told_nothing() {
+    let stand_in = StandIn::start(Options { users: 650, ..Options::default() });
+    let mut child = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).spawn();
+    drop(child.stdout.take());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.assert_code(1);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_ceiling_of_requests_binds_plugin_and_host() {
+    let faults = vec!["users@2=error-500".parse().unwrap()];
+    let stand_in = StandIn::start(Options { users: 650, faults, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let resume = folder.path().join("place");
+    let cli = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).args(["--max-concurrency", "2", "--bill"]);
+    let ran = cli.arg("--resume").arg(&resume).run();
+    ran.assert_code(1);
+    assert!(ran.stderr.contains("(limit 2 in flight)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("GET /api/v4/users 500"), "a run that failed has its bill too: {}", ran.stderr);
+    assert!(stand_in.gitlab.connections() <= 2, "{} connections", stand_in.gitlab.connections());
+    let place: Value = serde_json::from_str(&std::fs::read_to_string(&resume).unwrap()).unwrap();
+    let settings: Value = serde_json::from_str(place["settings"].as_str().unwrap()).unwrap();
+    assert_eq!(settings["max_concurrency"], 2, "{settings}");
+}

@@ -80,6 +80,7 @@ fn inspect_says_what_a_plugin_is() {
 #[test]
 fn limits_are_listed_both_ways() {
     let text = Cli::new(["limits"]).run();
+    insta::assert_snapshot!("limits", text.stdout);
     let json = Cli::new(["limits", "--json"]).run();
     let json: Value = serde_json::from_str(&json.assert_code(0).stdout).unwrap();
     let lines: Vec<&str> = text.assert_code(0).stdout.lines().collect();

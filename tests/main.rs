@@ -23,6 +23,7 @@ mod component;
 mod demo;
 mod egress;
 mod guest_build;
+mod limits;
 mod resume;
 mod secrecy;
 mod test_connection;

@@ -293,17 +293,56 @@ fn an_unfinished_file_of_somebody_else_is_not_touched() {
 fn an_interrupt_ends_a_run_that_nobody_reads() {
     let stand_in = StandIn::start(Options { users: 5_000, ..Options::default() });
     let mut child = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).spawn();
-    let mut last = 0;
-    // Until the pipe is full: then no further page is asked for.
-    for _ in 0..200 {
-        std::thread::sleep(Duration::from_millis(10));
-        let now = stand_in.gitlab.request_count();
-        if now > 4 && now == last {
-            break;
-        }
-        last = now;
+    // The second page of users is asked for when the first stands in the pipe, which it fills: the second cannot.
+    while stand_in.gitlab.request_count() < 5 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
     }
     assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     // Nothing is read meanwhile.
     assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+/// A disk that is full, as far as writing is concerned.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_that_could_not_be_written_is_not_noted() {
+    let stand_in = StandIn::start(Options { users: 120, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let resume = folder.path().join("place");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = support::Ran::from(collect(&stand_in, &resume).stdout(full.into()).spawn().wait_with_output().unwrap());
+    ran.assert_code(1);
+    assert!(ran.stderr.contains("the output cannot be written"), "{}", ran.stderr);
+    assert!(!resume.exists(), "the next run would begin after a page that nobody has");
+}
+
+#[test]
+fn documents_do_not_go_on_in_the_middle() {
+    let folder = tempfile::tempdir().unwrap();
+    let resume = folder.path().join("place");
+    for format in ["json", "csv", "table"] {
+        let cli = Cli::source("collect", "https://gitlab.example.com", "x").args(["--format", format, "--resume"]);
+        let ran = cli.arg(&resume).run();
+        ran.assert_code(2);
+        assert!(ran.stderr.contains("--resume works with --format ndjson only"), "{}", ran.stderr);
+        assert!(!resume.exists());
+    }
+}
+
+#[test]
+fn a_termination_is_an_interrupt() {
+    let stand_in =
+        StandIn::start(Options { users: USERS, faults: vec!["users@3=hang".parse().unwrap()], ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let (resume, out) = (folder.path().join("place"), folder.path().join("seats.ndjson"));
+    let mut child = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
+    while stand_in.gitlab.request_count() < 6 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let terminated = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(terminated.success());
+    let ran = support::Ran::from(child.wait_with_output().unwrap());
+    ran.assert_code(1);
+    assert_eq!(ran.stderr, "error: interrupted\nhint: run the same command again to go on where it stopped\n");
+    assert!(resume.exists() && !out.exists());
 }

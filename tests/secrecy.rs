@@ -199,3 +199,12 @@ fn taken_from_standard_input_or_a_file() {
     cli(true).run().assert_code(0);
     cli(false).run().assert_code(0);
 }
+
+#[test]
+fn not_even_where_it_was_entered_in_the_wrong_place() {
+    let ran =
+        Cli::source("collect", "https://gitlab.example.com", CANARY).args(["--set", &format!("{CANARY}=1")]).run();
+    ran.assert_code(2);
+    assert!(!holds_canary(ran.stderr.as_bytes()), "{}", ran.stderr);
+    assert!(ran.stderr.contains("[secret]"), "what was typed is repeated: {}", ran.stderr);
+}

@@ -163,3 +163,110 @@ fn day_of(text: &str) -> Option<Date> {
     let format = time::macros::format_description!("[year]-[month]-[day]");
     Date::parse(text.get(..10)?, format).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use time::macros::date;
+
+    use super::{Allocation, AllocationRow, UnusedSeat};
+    use crate::contract::{Activity, Assignment, Entry, Pool, User};
+    use crate::samples;
+
+    /// 90 days after 2026-01-31, and 7 after 2026-04-24.
+    const TODAY: time::Date = date!(2026 - 05 - 01);
+
+    fn rows(pool: Pool, user: User, assignment: Assignment) -> (Option<AllocationRow>, Option<UnusedSeat>) {
+        let entries =
+            vec![Entry::Source(samples::source()), Entry::Pool(pool), Entry::User(user), Entry::Assignment(assignment)];
+        let mut rows = Allocation::new(TODAY).rows(&samples::batch(entries));
+        assert!(rows.allocation.len() <= 1 && rows.unused.len() <= 1);
+        (rows.allocation.pop(), rows.unused.pop())
+    }
+
+    fn is_unused(user: User, assignment: Assignment) -> bool {
+        rows(samples::pool(), user, assignment).1.is_some()
+    }
+
+    fn day(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn ninety_days_are_not_unused_and_one_more_is() {
+        for (last, unused) in [("2026-01-31", false), ("2026-01-30", true), ("2026-05-01", false)] {
+            let by_activity = User { last_activity_on: day(last), ..samples::user() };
+            assert_eq!(is_unused(by_activity, samples::assignment()), unused, "{last}");
+            let by_sign_in = User { last_sign_in_at: day(&format!("{last}T23:59:59Z")), ..samples::user() };
+            assert_eq!(is_unused(by_sign_in, samples::assignment()), unused, "{last}");
+            let of_the_seat = Assignment { last_activity_on: day(last), ..samples::assignment() };
+            assert_eq!(is_unused(samples::user(), of_the_seat), unused, "{last}");
+        }
+    }
+
+    #[test]
+    fn the_later_of_activity_and_sign_in_counts() {
+        let (old, new) = ("2025-01-01", "2026-04-30");
+        for (activity, sign_in) in [(old, new), (new, old)] {
+            let sign_in = day(&format!("{sign_in}T06:41:10Z"));
+            let user = User { last_activity_on: day(activity), last_sign_in_at: sign_in, ..samples::user() };
+            assert!(!is_unused(user, samples::assignment()), "{activity}");
+        }
+        // What the seat itself says goes before what the account says.
+        let user = User { last_activity_on: day(old), ..samples::user() };
+        assert!(!is_unused(user, Assignment { last_activity_on: day(new), ..samples::assignment() }));
+        let user = User { last_activity_on: day(new), ..samples::user() };
+        assert!(is_unused(user, Assignment { last_activity_on: day(old), ..samples::assignment() }));
+    }
+
+    #[test]
+    fn never_active_is_unused_after_seven_days_and_unreadable_is_not() {
+        let never = |created: Option<&str>| User {
+            activity: Activity::Never,
+            created_at: created.map(str::to_owned),
+            ..samples::user()
+        };
+        assert!(!is_unused(never(Some("2026-04-24T00:00:00Z")), samples::assignment()), "exactly seven days");
+        assert!(is_unused(never(Some("2026-04-23T23:59:59Z")), samples::assignment()), "one more");
+        assert!(!is_unused(never(None), samples::assignment()), "nobody knows since when");
+        for activity in [Activity::NotReadable, Activity::Known] {
+            let user = User { activity, created_at: day("2020-01-01T00:00:00Z"), ..samples::user() };
+            assert!(!is_unused(user, samples::assignment()), "{activity:?}");
+        }
+        let user = User { activity: Activity::NotReadable, last_activity_on: day("2020-01-01"), ..samples::user() };
+        assert!(!is_unused(user, samples::assignment()), "not readable, whatever stands beside it");
+    }
+
+    #[test]
+    fn only_who_holds_a_seat_can_leave_one_unused() {
+        let idle = User { last_activity_on: day("2020-01-01"), ..samples::user() };
+        for (consumes_seat, row, unused) in [(Some(true), true, true), (None, true, false), (Some(false), false, false)]
+        {
+            let assignment = Assignment { consumes_seat, ..samples::assignment() };
+            let found = rows(samples::pool(), idle.clone(), assignment);
+            assert_eq!((found.0.is_some(), found.1.is_some()), (row, unused), "{consumes_seat:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_starts_and_ends_with_the_days_that_are_known() {
+        let row = |assigned: Option<&str>, ends: Option<&str>, term: Option<&str>| {
+            let own = |text: Option<&str>| text.map(str::to_owned);
+            let pool = Pool { term_end: own(term), ..samples::pool() };
+            let assignment = Assignment { assigned_on: own(assigned), ends_on: own(ends), ..samples::assignment() };
+            let row = rows(pool, samples::user(), assignment).0.unwrap();
+            (row.start, row.start_is_first_seen, row.end)
+        };
+        assert_eq!(row(None, None, None), ("2026-05-01".to_owned(), true, None));
+        assert_eq!(row(Some("2024-02-29"), None, None), ("2024-02-29".to_owned(), false, None));
+        for (ends, term) in [
+            (Some("2026-12-31"), Some("2027-06-30")),
+            (Some("2027-06-30"), Some("2026-12-31")),
+            (Some("2026-12-31"), None),
+            (None, Some("2026-12-31")),
+        ] {
+            assert_eq!(row(None, ends, term).2.as_deref(), Some("2026-12-31"), "{ends:?} {term:?}");
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub struct CallBill {
     pub requests: Vec<RequestRecord>,
     /// Refusals.
     pub denials: Vec<Denial>,
+    /// Requests without an answer when the call ended.
+    pub unfinished: u64,
 }
 
 /// The cost of a run: all its calls together.
@@ -48,6 +50,8 @@ pub struct Bill {
     pub requests: BTreeMap<String, u64>,
     /// Most requests in one call.
     pub requests_most_in_call: usize,
+    /// Requests without an answer when their call ended.
+    pub requests_unfinished: u64,
     /// Requests sent again because an answer said to wait.
     pub retries: u64,
     /// Bytes of response bodies.
@@ -116,6 +120,7 @@ impl Bill {
             bytes += request.bytes;
             self.response_bytes_largest = self.response_bytes_largest.max(request.bytes);
         }
+        self.requests_unfinished += call.unfinished;
         self.requests_most_in_call = self.requests_most_in_call.max(call.requests.len());
         self.response_bytes += bytes;
         self.response_bytes_most_in_call = self.response_bytes_most_in_call.max(bytes);
@@ -173,7 +178,12 @@ impl Bill {
         let total: u64 = self.requests.values().sum();
         line(
             "requests",
-            format!("{total}, most in a call {}", self.requests_most_in_call),
+            format!(
+                "{}, most in a call {}, unfinished {}",
+                total + self.requests_unfinished,
+                self.requests_most_in_call,
+                self.requests_unfinished
+            ),
             Some(format!("{} a call", limits.requests)),
         );
         for (request, count) in &self.requests {
@@ -211,4 +221,80 @@ impl Bill {
 #[must_use]
 pub fn human_bytes(bytes: impl TryInto<u64>) -> String {
     indicatif::BinaryBytes(bytes.try_into().unwrap_or(u64::MAX)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Bill, CallBill};
+    use crate::egress::{Denial, DenialCode, RequestRecord};
+    use crate::policy::limits::Limits;
+
+    fn request(status: Option<u16>, bytes: u64, error: Option<&str>) -> RequestRecord {
+        RequestRecord {
+            method: "GET".to_owned(),
+            origin: "https://gitlab.example.com".to_owned(),
+            path: "/api/v4/users".to_owned(),
+            status,
+            bytes,
+            ms: 1,
+            error: error.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn sums_are_sums_and_peaks_are_peaks() {
+        let denial =
+            Denial { code: DenialCode::Origin, target: "https://evil.example/".to_owned(), message: "no".to_owned() };
+        let first = CallBill {
+            guest: Duration::from_millis(30),
+            wall: Duration::from_millis(100),
+            peak_memory: 3_000,
+            connections_opened: 2,
+            requests: vec![
+                request(Some(200), 500, None),
+                request(Some(200), 70, Some("the connection broke off")),
+                request(None, 0, Some("nothing listens at that port")),
+            ],
+            denials: vec![denial.clone()],
+            unfinished: 2,
+        };
+        let second = CallBill {
+            guest: Duration::from_millis(10),
+            wall: Duration::from_millis(250),
+            peak_memory: 2_000,
+            connections_opened: 0,
+            requests: vec![request(Some(200), 400, None)],
+            denials: vec![],
+            unfinished: 1,
+        };
+        let mut bill = Bill::default();
+        bill.add(&first);
+        bill.add(&second);
+        bill.add_rate_limited(Duration::from_secs(2));
+
+        assert_eq!((bill.calls, bill.retries), (2, 1));
+        let milliseconds = [
+            bill.guest_ms,
+            bill.guest_ms_longest_call,
+            bill.waiting_ms,
+            bill.rate_limited_ms,
+            bill.wall_ms_longest_call,
+        ];
+        assert_eq!(milliseconds, [40.0, 30.0, 310.0, 2_000.0, 250.0]);
+        assert_eq!(bill.peak_memory_bytes, 3_000);
+        assert_eq!((bill.requests_most_in_call, bill.requests_unfinished), (3, 3));
+        let bytes = [bill.response_bytes, bill.response_bytes_largest, bill.response_bytes_most_in_call];
+        assert_eq!(bytes, [970, 500, 570]);
+        assert_eq!((bill.connections_opened, bill.connections_reused), (2, 2));
+        assert_eq!(bill.denials, [denial]);
+        let requests: Vec<(&str, u64)> = bill.requests.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        assert_eq!(
+            requests,
+            [("GET /api/v4/users 200", 2), ("GET /api/v4/users 200, cut", 1), ("GET /api/v4/users no answer", 1),]
+        );
+        let text = bill.to_text(&Limits::default());
+        assert!(text.contains("https://evil.example/: no"), "{text}");
+    }
 }

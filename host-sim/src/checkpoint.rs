@@ -271,6 +271,12 @@ mod tests {
             let error = ResumeFile::open(&path, &config, output).unwrap_err();
             assert!(matches!(error, CheckpointError::Other { .. }), "{error}");
         }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let newer = text.replace("\"format\":1", "\"format\":2");
+        assert_ne!(newer, text);
+        std::fs::write(&path, newer).unwrap();
+        let error = ResumeFile::open(&path, &config("a", "{}"), "stdout").unwrap_err();
+        assert!(error.to_string().ends_with("belongs to another version of this program"), "{error}");
         std::fs::write(&path, "{\"format\":1").unwrap();
         let error = ResumeFile::open(&path, &config("a", "{}"), "stdout").unwrap_err();
         assert!(matches!(error, CheckpointError::Unreadable { .. }), "{error}");
@@ -289,5 +295,18 @@ mod tests {
         // A killed run leaves the lock's file, but not the lock.
         std::fs::write(folder.path().join("place.lock"), "").unwrap();
         open().unwrap();
+    }
+
+    #[test]
+    fn who_has_the_old_file_open_keeps_it_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, reader) = (folder.path().join("place"), folder.path().join("reader"));
+        let (file, _) = ResumeFile::open(&path, &config("a", "{}"), "stdout").unwrap();
+        file.note(Place::Page { cursor: "old".to_owned() }, None).unwrap();
+        // A second name of the same file is what a reader in the middle of it has.
+        std::fs::hard_link(&path, &reader).unwrap();
+        file.note(Place::Page { cursor: "new".to_owned() }, None).unwrap();
+        assert!(std::fs::read_to_string(&reader).unwrap().contains("old"));
+        assert!(std::fs::read_to_string(&path).unwrap().contains("new"));
     }
 }

@@ -117,7 +117,7 @@ impl Collection<'_> {
                     return Err(CollectionError::Failure { failure: Box::new(failure), last_failure });
                 }
             };
-            self.check(&batch, cursor.as_deref())?;
+            check(&batch, cursor.as_deref(), self.limits)?;
             bill.count(&batch);
             if let (true, Some(summary)) = (from_start, &batch.summary) {
                 check_counts(&summary.counts, bill.records)?;
@@ -131,40 +131,41 @@ impl Collection<'_> {
             }
         }
     }
+}
 
-    fn check(&self, batch: &Batch, cursor: Option<&str>) -> Result<(), CollectionError> {
-        let broken = |what: String| Err(CollectionError::Contract(what));
-        match (&batch.next, &batch.summary) {
-            (Some(_), Some(_)) => return broken("a batch with both next and summary".to_owned()),
-            (Some(next), None) if Some(next.as_str()) == cursor => {
-                return broken("a batch that leads back to itself".to_owned());
-            }
-            (Some(next), None) if next.len() > self.limits.cursor_bytes => {
-                let (bytes, limit) = (next.len(), self.limits.cursor_bytes);
-                return broken(format!("a cursor of {bytes} bytes, over the limit cursor_bytes = {limit}"));
-            }
-            _ => {}
+/// What the contract says of a batch that came after `cursor`.
+fn check(batch: &Batch, cursor: Option<&str>, limits: &Limits) -> Result<(), CollectionError> {
+    let broken = |what: String| Err(CollectionError::Contract(what));
+    match (&batch.next, &batch.summary) {
+        (Some(_), Some(_)) => return broken("a batch with both next and summary".to_owned()),
+        (Some(next), None) if Some(next.as_str()) == cursor => {
+            return broken("a batch that leads back to itself".to_owned());
         }
-        let (entries, limit) = (batch.entries.len(), self.limits.batch_entries);
-        if entries > limit {
-            return broken(format!("a batch of {entries} entries, over the limit batch_entries = {limit}"));
+        (Some(next), None) if next.len() > limits.cursor_bytes => {
+            let (bytes, limit) = (next.len(), limits.cursor_bytes);
+            return broken(format!("a cursor of {bytes} bytes, over the limit cursor_bytes = {limit}"));
         }
-        // An assignment without its user would be a seat that nobody holds: Allocation could only drop it.
-        let mut users = HashSet::new();
-        for entry in &batch.entries {
-            match entry {
-                Entry::User(user) => {
-                    users.insert(user.user_id.as_str());
-                }
-                Entry::Assignment(assignment) if !users.contains(assignment.user_id.as_str()) => {
-                    let user = &assignment.user_id;
-                    return broken(format!("an assignment of user {user}, who is not before it in its batch"));
-                }
-                Entry::Assignment(_) | Entry::Source(_) | Entry::Pool(_) => {}
-            }
-        }
-        Ok(())
+        _ => {}
     }
+    let (entries, limit) = (batch.entries.len(), limits.batch_entries);
+    if entries > limit {
+        return broken(format!("a batch of {entries} entries, over the limit batch_entries = {limit}"));
+    }
+    // An assignment without its user would be a seat that nobody holds: Allocation could only drop it.
+    let mut users = HashSet::new();
+    for entry in &batch.entries {
+        match entry {
+            Entry::User(user) => {
+                users.insert(user.user_id.as_str());
+            }
+            Entry::Assignment(assignment) if !users.contains(assignment.user_id.as_str()) => {
+                let user = &assignment.user_id;
+                return broken(format!("an assignment of user {user}, who is not before it in its batch"));
+            }
+            Entry::Assignment(_) | Entry::Source(_) | Entry::Pool(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The whole run's own count must be what was delivered, unless a part was delivered to an earlier run.
@@ -174,4 +175,51 @@ fn check_counts(counts: &Counts, delivered: Records) -> Result<(), CollectionErr
         return Ok(());
     }
     Err(CollectionError::Contract(format!("a summary that counts {told:?}, where {delivered:?} were delivered")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CollectionError, check, check_counts};
+    use crate::bill::Records;
+    use crate::contract::{Batch, Entry};
+    use crate::policy::limits::Limits;
+    use crate::samples;
+
+    #[track_caller]
+    fn assert_broken(batch: &Batch, cursor: Option<&str>, words: &str) {
+        match check(batch, cursor, &Limits { cursor_bytes: 4, batch_entries: 2, ..Limits::default() }) {
+            Err(CollectionError::Contract(why)) => assert!(why.contains(words), "{why}"),
+            other => assert!(words.is_empty() && other.is_ok(), "{words}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_batch_that_breaks_the_contract_is_refused() {
+        let next = |cursor: &str| Batch { next: Some(cursor.to_owned()), ..samples::batch(vec![]) };
+        let last = Batch { summary: Some(samples::summary()), ..samples::batch(vec![]) };
+        assert_broken(&last, Some("a"), "");
+        assert_broken(&next("b"), None, "");
+        assert_broken(&next("b"), Some("a"), "");
+        assert_broken(&next("a"), Some("a"), "leads back to itself");
+        assert_broken(&Batch { summary: last.summary, ..next("b") }, Some("a"), "both next and summary");
+        assert_broken(&next("abcd"), None, "");
+        assert_broken(&next("abcde"), None, "a cursor of 5 bytes, over the limit cursor_bytes = 4");
+        let entries = |count: usize| Batch { entries: vec![Entry::User(samples::user()); count], ..last.clone() };
+        assert_broken(&entries(2), None, "");
+        assert_broken(&entries(3), None, "a batch of 3 entries, over the limit batch_entries = 2");
+        let user = || Entry::User(samples::user());
+        let assignment = || Entry::Assignment(samples::assignment());
+        let of = |entries| Batch { entries, ..last.clone() };
+        assert_broken(&of(vec![user(), assignment()]), None, "");
+        assert_broken(&of(vec![assignment(), user()]), None, "who is not before it in its batch");
+    }
+
+    #[test]
+    fn a_summary_counts_what_was_delivered() {
+        let counts = samples::summary().counts;
+        let delivered = Records::from(&counts);
+        assert!(check_counts(&counts, delivered).is_ok());
+        let fewer = Records { user: delivered.user + 1, ..delivered };
+        assert!(matches!(check_counts(&counts, fewer), Err(CollectionError::Contract(_))));
+    }
 }

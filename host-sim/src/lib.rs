@@ -18,4 +18,6 @@ pub mod engine;
 pub mod plugin_build;
 pub mod policy;
 pub mod records;
+#[cfg(test)]
+mod samples;
 mod whole_file;

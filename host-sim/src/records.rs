@@ -296,3 +296,104 @@ impl From<&contract::Summary> for Record<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::Value;
+
+    use super::{Record, of_batch};
+    use crate::contract::{
+        AccountKind, AccountState, Activity, Assignment, Batch, Capabilities, Capability, Completeness, Deployment,
+        EmailKind, Entry, Pool, PoolKind, Source, Summary, User, Via, Warning,
+    };
+    use crate::samples;
+
+    fn word(record: Record<'_>, key: &str) -> Value {
+        serde_json::to_value(record).unwrap().get(key).unwrap().clone()
+    }
+
+    #[test]
+    fn words_are_those_of_the_contract() {
+        for (account_state, name) in [
+            (AccountState::Active, "active"),
+            (AccountState::Blocked, "blocked"),
+            (AccountState::Deactivated, "deactivated"),
+            (AccountState::Banned, "banned"),
+            (AccountState::Pending, "pending"),
+            (AccountState::Other, "other"),
+        ] {
+            assert_eq!(word(Record::from(&User { account_state, ..samples::user() }), "account_state"), name);
+        }
+        for (account_kind, name) in [
+            (AccountKind::Human, "human"),
+            (AccountKind::Bot, "bot"),
+            (AccountKind::Service, "service"),
+            (AccountKind::Internal, "internal"),
+            (AccountKind::Unknown, "unknown"),
+        ] {
+            assert_eq!(word(Record::from(&User { account_kind, ..samples::user() }), "account_kind"), name);
+        }
+        for (activity, name) in
+            [(Activity::Known, "known"), (Activity::Never, "never"), (Activity::NotReadable, "not-readable")]
+        {
+            assert_eq!(word(Record::from(&User { activity, ..samples::user() }), "activity"), name);
+        }
+        for (email_kind, name) in
+            [(EmailKind::Primary, "primary"), (EmailKind::Public, "public"), (EmailKind::None, "none")]
+        {
+            assert_eq!(word(Record::from(&User { email_kind, ..samples::user() }), "email_kind"), name);
+        }
+        for (via, name) in [
+            (Via::Direct, "direct"),
+            (Via::GroupInvite, "group-invite"),
+            (Via::ProjectMember, "project-member"),
+            (Via::ProjectInvite, "project-invite"),
+            (Via::Unknown, "unknown"),
+        ] {
+            assert_eq!(word(Record::from(&Assignment { via, ..samples::assignment() }), "via"), name);
+        }
+        for (kind, name) in [(PoolKind::Base, "base"), (PoolKind::AddOn, "add-on")] {
+            assert_eq!(word(Record::from(&Pool { kind, ..samples::pool() }), "kind"), name);
+        }
+        for (deployment, name) in [(Deployment::GitlabCom, "gitlab-com"), (Deployment::SelfManaged, "self-managed")] {
+            assert_eq!(word(Record::from(&Source { deployment, ..samples::source() }), "deployment"), name);
+        }
+        for (completeness, name) in [(Completeness::Complete, "complete"), (Completeness::Partial, "partial")] {
+            assert_eq!(word(Record::from(&Summary { completeness, ..samples::summary() }), "completeness"), name);
+        }
+    }
+
+    #[test]
+    fn each_capability_keeps_its_place() {
+        let (yes, no, unknown) = (Capability::Yes, Capability::No, Capability::Unknown);
+        let capabilities = Capabilities {
+            totals: yes,
+            assignments: no,
+            last_activity: unknown,
+            expiry: no,
+            max_used: yes,
+            add_ons: unknown,
+            email: no,
+        };
+        let found = word(Record::from(&Source { capabilities, ..samples::source() }), "capabilities");
+        let expected = serde_json::json!({
+            "totals": "yes", "assignments": "no", "last_activity": "unknown", "expiry": "no", "max_used": "yes",
+            "add_ons": "unknown", "email": "no",
+        });
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_summary_is_the_last_line() {
+        let warning = Warning { code: "add-ons-not-read".to_owned(), message: String::new(), scope: None };
+        let batch = Batch {
+            warnings: vec![warning],
+            summary: Some(samples::summary()),
+            ..samples::batch(vec![Entry::Pool(samples::pool()), Entry::User(samples::user())])
+        };
+        let types: Vec<Value> = of_batch(&batch).map(|record| word(record, "type")).collect();
+        assert_eq!(types, ["pool", "user", "warning", "summary"]);
+    }
+}

@@ -1,9 +1,10 @@
-//! Servers that are no GitLab: they answer every request with the same bytes, or count and close.
+//! Servers that are no GitLab: they answer every request with the same bytes, at once, in pieces, or never.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 /// A listener on a free port of loopback.
 pub struct Listener {
@@ -16,15 +17,44 @@ impl Listener {
     pub fn answering(response: impl Into<Vec<u8>>) -> Self {
         let response = response.into();
         Self::start(move |mut stream| {
-            let mut head = Vec::new();
-            let mut buffer = [0; 4096];
-            while !head.windows(4).any(|window| window == b"\r\n\r\n") {
-                match stream.read(&mut buffer) {
-                    Ok(0) | Err(_) => return,
-                    Ok(read) => head.extend_from_slice(&buffer[..read]),
+            if read_head(&mut stream) {
+                let _ = stream.write_all(&response);
+            }
+        })
+    }
+
+    /// The same, but keeps the connection open, so that what `response` lacks is still awaited.
+    pub fn holding(response: impl Into<Vec<u8>>) -> Self {
+        let response = response.into();
+        Self::start(move |mut stream| {
+            if read_head(&mut stream) {
+                let _ = stream.write_all(&response);
+                // Ends when the other side does.
+                let _ = stream.read(&mut [0]);
+            }
+        })
+    }
+
+    /// Answers with `pieces`, one after another at intervals of `interval`.
+    pub fn dribbling(pieces: Vec<Vec<u8>>, interval: Duration) -> Self {
+        Self::start(move |mut stream| {
+            if read_head(&mut stream) {
+                for piece in &pieces {
+                    let _ = stream.write_all(piece).and_then(|()| stream.flush());
+                    std::thread::sleep(interval);
                 }
             }
-            let _ = stream.write_all(&response);
+        })
+    }
+
+    /// Answers with `response`, but nobody before `count` requests are there at once.
+    pub fn together(count: usize, response: impl Into<Vec<u8>>) -> Self {
+        let (response, all) = (response.into(), Barrier::new(count));
+        Self::start(move |mut stream| {
+            if read_head(&mut stream) {
+                all.wait();
+                let _ = stream.write_all(&response);
+            }
         })
     }
 
@@ -57,4 +87,17 @@ impl Listener {
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
+}
+
+/// Reads to the end of a request's head; false if it never comes.
+fn read_head(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut buffer = [0; 4096];
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return false,
+            Ok(read) => head.extend_from_slice(&buffer[..read]),
+        }
+    }
+    true
 }

@@ -147,12 +147,59 @@ pub(super) fn table(header: &[&str]) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::plain_cell;
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use time::macros::date;
+
+    use super::{Document, Format, plain_cell};
+    use crate::contract::{Entry, Pool, Source, User};
+    use crate::samples;
 
     #[test]
     fn a_cell_is_no_formula() {
         assert_eq!(plain_cell("=1+1".to_owned()), "'=1+1");
         assert_eq!(plain_cell("@x".to_owned()), "'@x");
         assert_eq!(plain_cell("dana".to_owned()), "dana");
+    }
+
+    /// Two pages with one row each, in which every name from outside is `name`.
+    fn written(format: Format, name: &str) -> String {
+        let own = || name.to_owned();
+        let mut document = Document::new(format, date!(2026 - 05 - 01));
+        let mut out = Vec::new();
+        for _ in 0..2 {
+            let entries = vec![
+                Entry::Source(Source { display_name: own(), vendor: own(), ..samples::source() }),
+                Entry::Pool(Pool { feature: own(), ..samples::pool() }),
+                Entry::User(User { username: own(), ..samples::user() }),
+                Entry::Assignment(samples::assignment()),
+            ];
+            document.page(&mut out, &samples::batch(entries)).unwrap();
+        }
+        document.end(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_column_is_a_formula() {
+        let row = "'=1+1,'=1+1,'=1+1,named-user,'=1+1,2026-05-01,true,\n";
+        let header = "server,vendor,feature,license_type,user,start,start_is_first_seen,end\n";
+        assert_eq!(written(Format::Csv, "=1+1"), format!("{header}{row}{row}"));
+    }
+
+    #[test]
+    fn no_column_steers_the_terminal() {
+        let table = written(Format::Table, "a\u{1b}[2J\u{202e}");
+        assert_eq!(table.matches("a\u{fffd}[2J\u{fffd}").count(), 8, "{table}");
+        assert!(!table.contains(['\u{1b}', '\u{202e}']), "{table}");
+    }
+
+    #[test]
+    fn an_array_is_one_whatever_it_holds() {
+        let text = written(Format::Json, "dana");
+        assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap().len(), 8);
+        let mut out = Vec::new();
+        Document::new(Format::Json, date!(2026 - 05 - 01)).end(&mut out).unwrap();
+        assert_eq!(out, b"[]\n");
     }
 }

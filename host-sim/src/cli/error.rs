@@ -79,7 +79,10 @@ impl CommandError {
         };
         // An earlier failure of another kind is not the reason for this one.
         match (failure, seen) {
-            (Failure::DeniedByHost(_), Some(seen)) if matches!(seen.kind, Denied | Limit) => error.with_seen(seen),
+            // An answer that a limit cut reaches the plugin as one that broke off.
+            (Failure::DeniedByHost(_) | Failure::Unreachable(_), Some(seen)) if matches!(seen.kind, Denied | Limit) => {
+                error.with_seen(seen)
+            }
             (Failure::Tls(_), Some(seen)) if seen.kind == Tls => error.with_seen(seen),
             (Failure::Unreachable(_), Some(seen)) if seen.kind == Other => error.with_seen(seen),
             _ => error,

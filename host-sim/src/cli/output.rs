@@ -208,3 +208,124 @@ impl PageSink for Output {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
+
+    use std::path::Path;
+
+    use super::{Output, ResumeError, Resumed, name};
+    use crate::checkpoint::{Checkpoint, CheckpointError, Place, ResumeFile};
+    use crate::cli::document::{Document, Format};
+    use crate::collection::PageSink as _;
+    use crate::contract::{Batch, Configuration, Entry, Warning};
+    use crate::samples;
+
+    fn config() -> Configuration {
+        Configuration {
+            source_key: "a".to_owned(),
+            display_name: String::new(),
+            allowed_origins: vec![],
+            help_links: vec![],
+            settings: "{}".to_owned(),
+        }
+    }
+
+    /// A page of one line, which holds `word`.
+    fn page(word: &str, next: Option<&str>) -> Batch {
+        let warning = Warning { code: word.to_owned(), message: String::new(), scope: None };
+        Batch { warnings: vec![warning], next: next.map(str::to_owned), ..samples::batch(vec![]) }
+    }
+
+    fn line(word: &str) -> String {
+        format!("{{\"type\":\"warning\",\"code\":\"{word}\",\"message\":\"\",\"scope\":null}}\n")
+    }
+
+    fn open(resume: &Path, file: &Path) -> (ResumeFile, Option<Checkpoint>) {
+        ResumeFile::open(resume, &config(), &name(Some(file))).unwrap()
+    }
+
+    fn resumed(resume: &Path, file: &Path) -> Result<(Output, Option<String>), ResumeError> {
+        let (resume, last) = open(resume, file);
+        match Output::resume(Some(file), resume, last)? {
+            Resumed::Run(output, cursor) => Ok((*output, cursor)),
+            Resumed::Finished { .. } => panic!("nothing was finished"),
+        }
+    }
+
+    #[test]
+    fn what_was_written_after_the_last_noted_page_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, resume) = (folder.path().join("seats"), folder.path().join("place"));
+        let part = folder.path().join("seats.part");
+        let (mut first, cursor) = resumed(&resume, &file).unwrap();
+        assert_eq!(cursor, None);
+        first.page(&page("one", Some("after one"))).unwrap();
+        drop(first);
+        let noted = std::fs::read(&resume).unwrap();
+        // As left by a kill: a page whose checkpoint did not come to be, whole or cut.
+        for left in [line("two"), line("two").split_at(9).0.to_owned()] {
+            std::fs::write(&part, line("one") + &left).unwrap();
+            std::fs::write(&resume, &noted).unwrap();
+            let (mut second, cursor) = resumed(&resume, &file).unwrap();
+            assert_eq!(cursor.as_deref(), Some("after one"));
+            second.page(&page("two", None)).unwrap();
+            assert!(!file.exists());
+            second.finish(false).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), line("one") + &line("two"));
+            assert!(!part.exists() && !resume.exists());
+            std::fs::remove_file(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_run_killed_before_its_first_page_starts_anew_in_its_own_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, resume) = (folder.path().join("seats"), folder.path().join("place"));
+        drop(resumed(&resume, &file).unwrap());
+        std::fs::write(folder.path().join("seats.part"), "half a page").unwrap();
+        let (mut output, cursor) = resumed(&resume, &file).unwrap();
+        assert_eq!(cursor, None);
+        output.page(&page("one", None)).unwrap();
+        output.finish(false).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), line("one"));
+    }
+
+    #[test]
+    fn a_part_that_lost_something_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, resume) = (folder.path().join("seats"), folder.path().join("place"));
+        let part = folder.path().join("seats.part");
+        let (taken, _) = open(&resume, &file);
+        taken.note(Place::Page { cursor: "next".to_owned() }, Some(10)).unwrap();
+        drop(taken);
+        let lost = || matches!(resumed(&resume, &file), Err(ResumeError::Checkpoint(CheckpointError::PartLost { .. })));
+        std::fs::write(&part, [b'x'; 9]).unwrap();
+        assert!(lost());
+        assert_eq!(std::fs::read(&part).unwrap(), [b'x'; 9], "what is there is kept");
+        std::fs::remove_file(&part).unwrap();
+        assert!(lost());
+        assert!(!part.exists(), "nothing is made in its place");
+        std::fs::write(&part, [b'x'; 10]).unwrap();
+        assert!(resumed(&resume, &file).is_ok());
+    }
+
+    #[test]
+    fn a_file_keeps_its_old_content_until_the_new_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("seats");
+        std::fs::write(&file, "old").unwrap();
+        let document = || Document::new(Format::Ndjson, time::macros::date!(2026 - 05 - 01));
+        let mut dropped = Output::file(document(), &file).unwrap();
+        dropped.page(&samples::batch(vec![Entry::User(samples::user())])).unwrap();
+        drop(dropped);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+        let mut output = Output::file(document(), &file).unwrap();
+        output.page(&page("new", None)).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+        output.finish(false).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), line("new"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing beside it");
+    }
+}

@@ -63,7 +63,7 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Cause> {
     } else if error.is_parse_too_large() {
         Some(Cause::new(
             Error::HttpResponseHeaderSectionSize(None),
-            "the head of the answer is larger than the limits response_head_bytes and response_headers allow",
+            "the head of the answer is larger than the limit response_headers or response_head_bytes",
         ))
     } else if error.is_parse() {
         Some(Cause::new(Error::HttpProtocolError, "the answer is not HTTP"))

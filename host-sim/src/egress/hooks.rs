@@ -172,3 +172,143 @@ fn target<B>(request: &Request<B>) -> String {
     let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{scheme}://{}{port}{}", uri.host().unwrap_or_default(), uri.path())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use http::{Method, Request};
+    use http_body_util::{BodyExt as _, Empty};
+    use wasmtime_wasi_http::{RequestOptions, WasiBody};
+
+    use super::{Hooks, Timeouts};
+    use crate::egress::ledger::{DenialCode, Ledger};
+    use crate::egress::{Access, Client, Injection, Network, Secret};
+    use crate::policy::limits::Limits;
+    use crate::policy::network::NetworkPolicy;
+    use crate::policy::origin::{Grant, Origin};
+
+    /// Egress to `origin` alone, with a credential.
+    fn hooks(origin: &str, policy: NetworkPolicy, limits: Limits) -> Hooks {
+        let grant = Grant::of(&[origin.to_owned()], &[Origin::of_url(origin).unwrap()]).unwrap();
+        let injection = Injection {
+            header: "private-token".parse().unwrap(),
+            prefix: "Bearer ".to_owned(),
+            secret: Secret::new("glpat-secret".to_owned()).unwrap(),
+        };
+        let client = Arc::new(Client::new(&limits, policy, None).unwrap());
+        let network = Network { client, access: Access { grant, injection: Some(injection) } };
+        Hooks::new(Some(network), Arc::new(limits), Arc::new(Ledger::default()))
+    }
+
+    fn request(method: &str, uri: &str) -> Request<WasiBody> {
+        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        Request::builder().method(method).uri(uri).body(body).unwrap()
+    }
+
+    const OPEN: NetworkPolicy = NetworkPolicy { loopback: true, private: true };
+
+    #[test]
+    fn nothing_passes_but_what_was_granted() {
+        let hooks = hooks("https://gitlab.example.com", OPEN, Limits::default());
+        let verdict = |method: &str, uri: &str| hooks.admit(&request(method, uri)).err().map(|denial| denial.code);
+        assert_eq!(verdict("GET", "https://gitlab.example.com/api/v4/users?per_page=100"), None);
+        assert_eq!(verdict("POST", "https://GitLab.example.com:443/api/graphql"), None);
+        for method in [Method::DELETE, Method::PUT, Method::PATCH, Method::HEAD, Method::CONNECT, Method::OPTIONS] {
+            let uri = "https://gitlab.example.com/api/v4/users/1";
+            assert_eq!(verdict(method.as_str(), uri), Some(DenialCode::Method), "{method}");
+        }
+        for (uri, code) in [
+            ("https://gitlab.example.com:8443/", DenialCode::Origin),
+            ("http://gitlab.example.com/", DenialCode::Origin),
+            ("https://evil.example/", DenialCode::Origin),
+            ("https://gitlab.example.com@evil.example/", DenialCode::UserInfo),
+            ("https://a:b@gitlab.example.com/", DenialCode::UserInfo),
+            ("ftp://gitlab.example.com/", DenialCode::Malformed),
+            ("/api/v4/users", DenialCode::Malformed),
+            ("gitlab.example.com:443", DenialCode::Malformed),
+            ("https://gitlab.example.com?per_page=100", DenialCode::Malformed),
+        ] {
+            assert_eq!(verdict("GET", uri), Some(code), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_no_user_and_no_query() {
+        let hooks = hooks("https://gitlab.example.com", OPEN, Limits::default());
+        let denial = hooks.admit(&request("GET", "https://dana:x@evil.example:444/a?email=dana")).err().unwrap();
+        assert_eq!(denial.target, "https://evil.example:444/a");
+        assert!(!denial.message.contains("dana"), "{}", denial.message);
+    }
+
+    #[test]
+    fn addresses_need_their_switch_even_where_they_are_granted() {
+        let none = NetworkPolicy::default();
+        let loopback = NetworkPolicy { loopback: true, private: false };
+        let private = NetworkPolicy { loopback: false, private: true };
+        for (origin, policy, code) in [
+            ("https://127.0.0.1", none, Some(DenialCode::Address)),
+            ("https://127.0.0.1", private, Some(DenialCode::Address)),
+            ("https://127.0.0.1", loopback, None),
+            ("https://[::ffff:127.0.0.1]", private, Some(DenialCode::Address)),
+            ("https://10.0.0.1", loopback, Some(DenialCode::Address)),
+            ("https://10.0.0.1", private, None),
+            ("https://169.254.169.254", OPEN, Some(DenialCode::Address)),
+            ("http://localhost", none, Some(DenialCode::PlainHttp)),
+            ("http://localhost", private, Some(DenialCode::PlainHttp)),
+            ("http://localhost", loopback, None),
+            ("http://127.0.0.1", loopback, None),
+            ("http://10.0.0.1", OPEN, Some(DenialCode::PlainHttp)),
+            ("http://localhost.example.com", OPEN, Some(DenialCode::PlainHttp)),
+        ] {
+            let hooks = hooks(origin, policy, Limits::default());
+            let found = hooks.admit(&request("GET", &format!("{origin}/"))).err().map(|denial| denial.code);
+            assert_eq!(found, code, "{origin} {policy:?}");
+        }
+    }
+
+    #[test]
+    fn refused_requests_count_against_the_budget_too() {
+        let hooks = hooks("https://gitlab.example.com", OPEN, Limits { requests: 2, ..Limits::default() });
+        let verdict = |uri: &str| hooks.admit(&request("GET", uri)).err().map(|denial| denial.code);
+        assert_eq!(verdict("https://evil.example/"), Some(DenialCode::Origin));
+        assert_eq!(verdict("https://gitlab.example.com/"), None);
+        assert_eq!(verdict("https://gitlab.example.com/"), Some(DenialCode::RequestBudget));
+    }
+
+    #[test]
+    fn the_host_writes_credential_and_host_over_whatever_the_guest_wrote() {
+        let hooks = hooks("https://gitlab.example.com", OPEN, Limits::default());
+        let mut request = request("GET", "https://GITLAB.example.com:443/api/v4/users?page=2");
+        for value in ["mine", "another"] {
+            request.headers_mut().append("private-token", value.parse().unwrap());
+            request.headers_mut().append("host", format!("{value}.example").parse().unwrap());
+        }
+        let (origin, network) = hooks.admit(&request).unwrap();
+        Hooks::prepare(&network.access, &mut request, &origin).unwrap();
+        let values = |name: &str| request.headers().get_all(name).iter().cloned().collect::<Vec<_>>();
+        assert_eq!(values("private-token"), ["Bearer glpat-secret"]);
+        assert!(values("private-token").iter().all(http::HeaderValue::is_sensitive));
+        assert_eq!(values("host"), ["gitlab.example.com"]);
+        assert_eq!(request.uri(), "https://gitlab.example.com/api/v4/users?page=2");
+    }
+
+    #[test]
+    fn a_guest_may_ask_for_less_time_and_not_for_more() {
+        let seconds = Duration::from_secs;
+        let limits = Limits { first_byte: seconds(5), between_bytes: seconds(3), ..Limits::default() };
+        let clamped = |first_byte_timeout, between_bytes_timeout| {
+            let options = RequestOptions { connect_timeout: None, first_byte_timeout, between_bytes_timeout };
+            let Timeouts { first_byte, between_bytes } = Timeouts::clamped(Some(options), &limits);
+            (first_byte, between_bytes)
+        };
+        assert_eq!(clamped(None, None), (seconds(5), seconds(3)));
+        assert_eq!(clamped(Some(seconds(6)), Some(Duration::MAX)), (seconds(5), seconds(3)));
+        assert_eq!(clamped(Some(seconds(4)), Some(seconds(2))), (seconds(4), seconds(2)));
+        let least = Duration::from_millis(1);
+        assert_eq!(clamped(Some(Duration::ZERO), Some(Duration::ZERO)), (least, least));
+    }
+}

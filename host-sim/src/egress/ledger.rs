@@ -144,6 +144,12 @@ impl Ledger {
         self.with(|entries| entries.requests.clone())
     }
 
+    /// Requests that were let out and neither answered, failed nor refused: the call ended first.
+    pub fn unfinished(&self) -> u64 {
+        let told = self.with(|entries| entries.requests.len() + entries.denials.len());
+        self.admitted.load(Ordering::Relaxed).saturating_sub(u64::try_from(told).unwrap_or(u64::MAX))
+    }
+
     /// The refusals so far.
     pub fn denials(&self) -> Vec<Denial> {
         self.with(|entries| entries.denials.clone())
@@ -163,4 +169,19 @@ impl Ledger {
 /// Milliseconds of a duration.
 pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ledger;
+
+    #[test]
+    fn a_budget_is_used_up_to_the_last_and_not_beyond() {
+        let ledger = Ledger::default();
+        assert_eq!([ledger.admit(2), ledger.admit(2), ledger.admit(2), ledger.admit(2)], [true, true, false, false]);
+        assert!(!Ledger::default().admit(0));
+        let ledger = Ledger::default();
+        assert_eq!([ledger.count_body(7, 10), ledger.count_body(3, 10), ledger.count_body(1, 10)], [true, true, false]);
+        assert!(!ledger.count_body(u64::MAX, 10));
+    }
 }

@@ -57,3 +57,22 @@ pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{TlsError, config};
+
+    #[test]
+    fn a_file_without_a_certificate_is_no_authority() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("authority.pem");
+        for content in ["", "not a certificate\n"] {
+            std::fs::write(&path, content).unwrap();
+            assert!(matches!(config(Some(&path)).unwrap_err(), TlsError::EmptyCaFile(_)), "{content:?}");
+        }
+        std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        assert!(matches!(config(Some(&path)).unwrap_err(), TlsError::CaFile { .. }));
+    }
+}

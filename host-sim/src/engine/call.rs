@@ -124,11 +124,16 @@ impl Plugin {
         store.set_max_component_handles(limits.handles);
 
         let result = tokio::time::timeout(limits.wall, async {
-            let instance = self
-                .pre
-                .instantiate_async(&mut store)
-                .await
-                .map_err(|error| CallError::Instantiate(format!("{error:#}")))?;
+            let instance = match self.pre.instantiate_async(&mut store).await {
+                Ok(instance) => instance,
+                // A limit can be passed before the first export is called: a slow start counts as computing.
+                Err(error) => {
+                    return Err(match explain(&error, store.data(), limits) {
+                        CallError::Trap(_) => CallError::Instantiate(format!("{error:#}")),
+                        passed => passed,
+                    });
+                }
+            };
             act(&instance, &mut store).await.map_err(|error| explain(&error, store.data(), limits))
         })
         .await
@@ -148,6 +153,7 @@ impl Plugin {
                 ledger.requests()
             },
             denials: ledger.denials(),
+            unfinished: ledger.unfinished(),
         };
         CallOutcome { result, bill, last_failure: ledger.last_failure() }
     }
@@ -157,7 +163,8 @@ fn limit(name: &'static str, value: Duration) -> CallError {
     CallError::Limit { name, value: format!("{} ms", value.as_millis()) }
 }
 
-/// A trap in words; if a limit is behind it, by the limit's name.
+/// A trap in words; if a limit of ours is behind it, by the limit's name. The engine's own ones on handles, header fields
+/// and copied bytes trap in the engine's words.
 fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError {
     let bytes = |name, value: usize| CallError::Limit { name, value: format!("{value} bytes") };
     let count = |name, value: usize| CallError::Limit { name, value: value.to_string() };
