@@ -160,6 +160,9 @@ fn a_result_takes_its_place_as_a_file_should() {
     collect("link").assert_code(0);
     assert!(std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
     assert_eq!(std::fs::read(at("target")).unwrap(), std::fs::read(at("private")).unwrap());
+    let cli = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).arg("--out").arg(at("link"));
+    cli.arg("--resume").arg(at("place")).run().assert_code(0);
+    assert!(std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
     // A device is written to; a folder is refused before anything is asked.
     let before = stand_in.gitlab.request_count();
     std::fs::create_dir(at("folder")).unwrap();

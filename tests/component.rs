@@ -14,7 +14,7 @@ wasi:io/error@0.2.12
 wasi:io/poll@0.2.12
 wasi:io/streams@0.2.12";
 
-const MOST_BYTES: usize = 400 * 1024;
+const MOST_BYTES: usize = 400_000;
 
 fn manifest() -> Manifest {
     Manifest::read(&std::fs::read(component()).unwrap(), usize::MAX).unwrap()

@@ -98,7 +98,8 @@ fn open(args: &Args, source: &Source) -> Result<Resumed, CommandError> {
         let place = args.out.as_ref().map_or_else(|| "the output".to_owned(), |path| path.display().to_string());
         CommandError::usage(format!("{place} cannot be written: {error}"), "check the path and its permissions")
     };
-    let out = args.out.as_deref();
+    let out = args.out.as_deref().map(output::resolved);
+    let out = out.as_deref();
     if let Some(path) = &args.resume {
         if let Some(out) = out {
             check_apart(out, path)?;

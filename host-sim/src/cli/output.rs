@@ -89,9 +89,10 @@ pub(super) fn part_of(path: &Path) -> PathBuf {
     with_suffix(path, ".part")
 }
 
-/// The file that a name leads to, through links.
-fn resolved(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+/// The file that a link leads to. Any other name stays as it was typed: a checkpoint compares it.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let target = if path.is_symlink() { std::fs::canonicalize(path).ok() } else { None };
+    target.unwrap_or_else(|| path.to_owned())
 }
 
 impl Output {
@@ -104,15 +105,14 @@ impl Output {
         Ok(Self::new(Target::stream(Box::new(io::stdout()), &document)?, document, None))
     }
 
-    /// To a file, whole or not at all. A pipe or a device is no file, and is written to as it is.
+    /// To a file, not a link, whole or not at all. A pipe or a device is no file, and is written to as it is.
     pub(super) fn file(document: Document, path: &Path) -> io::Result<Self> {
-        let path = resolved(path);
-        let target = match std::fs::metadata(&path) {
+        let target = match std::fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-                let out = OpenOptions::new().write(true).open(&path)?;
+                let out = OpenOptions::new().write(true).open(path)?;
                 Target::stream(Box::new(out), &document)?
             }
-            _ => Target::Replace(WholeFile::create(&path)?),
+            _ => Target::Replace(WholeFile::create(path)?),
         };
         Ok(Self::new(target, document, None))
     }
