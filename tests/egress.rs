@@ -144,6 +144,20 @@ fn a_connection_that_was_closed_meanwhile_is_opened_again() {
     assert!(front.closed() > 3, "{} connections were closed", front.closed());
 }
 
+/// A server that hangs up during the TLS handshake used to be called again and again until the request timed out.
+#[test]
+fn a_server_that_hangs_up_is_not_called_again_and_again() {
+    for scheme in ["http", "https"] {
+        let listener = Listener::counting();
+        let url = format!("{scheme}://{}", listener.address);
+        let ran = Cli::source("collect", &url, "x").run();
+        ran.assert_code(1);
+        assert!(ran.stderr.contains("cannot be reached"), "{}", ran.stderr);
+        // Three requests, each tried at most twice.
+        assert!(listener.connections() <= 6, "{scheme}: {} connections", listener.connections());
+    }
+}
+
 /// To the byte, with the real component: at the limit the answer is taken, one byte more and it is refused.
 #[test]
 fn the_head_of_an_answer_is_limited_to_the_byte() {

@@ -148,8 +148,9 @@ fn repeated(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
     Some(again)
 }
 
-fn is_closed(error: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(cause::of(error).code, Error::ConnectionTerminated)
+/// A connection was there, and was closed before it answered. One that never came to be is no reason to call again.
+fn is_closed(error: &legacy::Error) -> bool {
+    !error.is_connect() && matches!(cause::of(error).code, Error::ConnectionTerminated)
 }
 
 /// Why an address was refused, with what would allow it.
