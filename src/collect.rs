@@ -1,39 +1,49 @@
 //! One page of a run.
 //!
-//! Guarantees: a call is a function of its settings, its cursor and the answers; the first page has the source and the
-//! pool, each later one a page of accounts with their assignments; the last one has the sum. A list that ended early,
-//! looped or repeated rows makes the run partial, with a warning that says where.
+//! Guarantees: a call is a function of its settings, its cursor and the answers. The first page has the source; a pool
+//! comes before the assignments that name it; the last page has the sum. A list that ended early, looped or shifted, a
+//! group that could not be read, and a right that ended in the middle make the run partial, with a warning that says
+//! what and where.
 //!
-//! Refuses GitLab.com, whose seats are counted for groups, which this version does not read; and everything that is
-//! not a full administrator's view of an instance with a license. Better no number than a wrong one.
+//! Refuses to pass a part for the whole: what a caller who is no administrator or owner may see is a lower bound and
+//! called so; without any right to seats the run fails and names the role that would do.
+//!
+//! ```text
+//! instance   opening ─► Users ─► Holders*                                 administrator, auditor
+//!            opening ─► SeenUsers ─► Holders* ─► Members (each group)     anybody else: a lower bound
+//! GitLab.com opening ─► Group ─► Billable ─► Others ─► Holders* ─► next   owner
+//!            opening ─► Group ─► Members ─► SeenMembers ─► next           maintainer: a lower bound
+//! ```
 
 use crate::configuration::Configuration;
-use crate::configuration::settings::{Deployment, Settings};
+use crate::configuration::settings::Settings;
 use crate::cursor::{BadCursor, Place, Stage};
 use crate::failure::{Explanation, Failure};
 use crate::gitlab::client::{Client, Credential};
-use crate::gitlab::endpoint::Endpoint;
-use crate::record::Batch;
-use crate::transport::Transport;
+use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE};
+use crate::gitlab::entities::PersonRow;
+use crate::gitlab::graphql;
+use crate::gitlab::refusal::{Refusal, read};
+use crate::paging::Walk;
+use crate::record::{Batch, Entry, Progress, Summary, Then, Warning};
+use crate::seats;
+use crate::transport::{Response, Transport};
 
-mod accounts;
-mod license;
-
-/// Why GitLab.com is refused, for `test` and `collect` alike.
-pub const ONLY_SELF_MANAGED: &str =
-    "This version of the plugin reads self-managed GitLab instances only, and these settings are for GitLab.com.";
-
-/// What to do about [`ONLY_SELF_MANAGED`].
-pub const ENTER_AN_INSTANCE: &str = "Enter the address of a self-managed or Dedicated instance.";
+mod billable;
+mod endings;
+mod group;
+mod holders;
+mod members;
+mod opening;
+pub use opening::{BE_AN_OWNER, CHOOSE_SELF_MANAGED, NO_GROUP, NOT_GITLAB_COM, unknown_group};
+mod seen;
+mod users;
 
 /// Why a list without anybody is not believed, for `test` and `collect` alike.
 pub const EMPTY_LIST: &str = "GitLab's list of users is empty, although the token's user must be in it.";
 
 /// What to do about [`EMPTY_LIST`].
 pub const MEND_EMPTY_LIST: &str = "Check that the token's user is an administrator, and that no proxy or filter before GitLab changes answers; then repeat.";
-
-/// Rows asked for at once. GitLab's maximum; it computes the seat flag row by row, so that smaller pages gain nothing.
-pub const ROWS_PER_PAGE: u8 = 100;
 
 /// Read one page: the first without a cursor.
 ///
@@ -46,28 +56,101 @@ pub fn collect(
     transport: &mut dyn Transport,
     clock: &dyn crate::clock::Clock,
 ) -> Result<Batch, Failure> {
-    let settings = settings(configuration)?;
-    let place = cursor.map(|text| Place::from_text(text, &configuration.source_key)).transpose().map_err(bad_cursor)?;
-    let mut client = Client::new(&settings, credential, transport, clock);
-    match place {
-        None => license::read_page(&mut client),
-        Some(place) => match place.stage {
-            Stage::Users => accounts::read_page(&mut client, place),
-        },
-    }
-}
-
-fn settings(configuration: &Configuration) -> Result<Settings, Failure> {
     let settings = configuration.settings().map_err(|error| {
         Failure::InvalidConfiguration(
             Explanation::new(error.to_string()).hint("Open the settings of this source and save them again."),
         )
     })?;
-    match settings.deployment {
-        Deployment::SelfManaged => Ok(settings),
-        Deployment::GitlabCom => {
-            Err(Failure::InvalidConfiguration(Explanation::new(ONLY_SELF_MANAGED).hint(ENTER_AN_INSTANCE)))
+    let place = cursor.map(|text| Place::from_text(text, &configuration.source_key)).transpose().map_err(bad_cursor)?;
+    let mut client = Client::new(&settings, credential, transport, clock);
+    let mut page = Page::new("license");
+    let place = match place {
+        None => opening::open(&mut client, &mut page)?,
+        Some(mut place) => {
+            let read = step(&mut client, &mut place, &mut page);
+            read.or_else(|failure| endings::kept(failure, &mut place, &mut page))?;
+            place
         }
+    };
+    page.finish(place, client.sent())
+}
+
+fn step(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    match place.stage {
+        Stage::Users => users::read(client, place, page),
+        Stage::SeenUsers => seen::read_users(client, place, page),
+        Stage::Groups => group::list(client, place, page),
+        Stage::Group => group::read(client, place, page),
+        Stage::Billable => billable::read(client, place, page),
+        Stage::Others => members::read_others(client, place, page),
+        Stage::Members => members::read_all(client, place, page),
+        Stage::SeenMembers => seen::read_members(client, place, page),
+        Stage::Holders => holders::read(client, place, page),
+        Stage::End => Ok(()),
+    }
+}
+
+/// What one call brings together.
+struct Page {
+    entries: Vec<Entry>,
+    warnings: Vec<Warning>,
+    stage: &'static str,
+    /// Rows of the list that is read.
+    done: Option<u64>,
+    expected: Option<u64>,
+}
+
+impl Page {
+    const fn new(stage: &'static str) -> Self {
+        Self { entries: Vec::new(), warnings: Vec::new(), stage, done: None, expected: None }
+    }
+
+    fn warn(&mut self, code: &'static str, message: impl Into<String>, scope: Option<String>) {
+        self.warnings.push(Warning { code, message: message.into(), scope });
+    }
+
+    fn finish(self, mut place: Place, sent: u64) -> Result<Batch, Failure> {
+        place.counts.add(&self.entries, &self.warnings);
+        place.requests = place.requests.saturating_add(sent);
+        // Where no list is read, one thing was to be read.
+        let done = self.done.unwrap_or(1);
+        let expected = self.expected.or(self.done.is_none().then_some(1));
+        let then = if place.stage == Stage::End {
+            Then::End(Summary { complete: place.whole, counts: place.counts, requests: place.requests })
+        } else {
+            Then::Next(place.to_text().map_err(does_not_fit)?)
+        };
+        Ok(Batch {
+            entries: self.entries,
+            warnings: self.warnings,
+            progress: Progress { stage: self.stage, done, expected },
+            then,
+        })
+    }
+}
+
+/// Go on with what comes after the list that was read.
+fn leave(place: &mut Place) {
+    let has_path = place.group.as_ref().is_some_and(|group| !group.path.is_empty());
+    let next = match place.stage {
+        // In a free group nobody uses a seat by the word of this list.
+        Stage::Billable if !seats::is_free(place.plan.as_deref()) => {
+            Some((Stage::Others, Walk::by_number(ROWS_PER_PAGE)))
+        }
+        Stage::Members if has_path => Some((Stage::SeenMembers, Walk::default())),
+        // Add-ons are those of the group that is read, or of the instance.
+        Stage::Group | Stage::Groups | Stage::End => None,
+        _ if place.add_ons.is_empty() => None,
+        _ => Some((Stage::Holders, Walk::default())),
+    };
+    if let Some((stage, walk)) = next {
+        place.turn_to(stage, walk);
+    } else if !place.queue.is_empty() {
+        place.turn_to(Stage::Group, Walk::default());
+    } else if place.groups.is_some() {
+        place.turn_to(Stage::Groups, Walk::default());
+    } else {
+        place.turn_to(Stage::End, Walk::default());
     }
 }
 
@@ -75,14 +158,41 @@ fn bad_cursor(error: BadCursor) -> Failure {
     Failure::InvalidCursor(Explanation::new(error.to_string()).hint("Start the collection again from the beginning."))
 }
 
-/// GitLab wants more remembered than a cursor holds; 4 KiB is forty times what it uses.
-fn does_not_fit(error: BadCursor, endpoint: &Endpoint) -> Failure {
+/// GitLab wants more remembered than a cursor holds; 4 KiB is many times what it uses.
+fn does_not_fit(error: BadCursor) -> Failure {
     Failure::Malformed {
         why: "a cursor for the next page that is far longer than GitLab's".to_owned(),
         explanation: Explanation::new(error.to_string())
-            .hint("Check whether a proxy changes answers; otherwise report this with the version of GitLab.")
-            .at(endpoint.name()),
+            .hint("Check whether a proxy changes answers; otherwise report this with the version of GitLab."),
     }
+}
+
+/// Whether a refusal says that this caller may not read this, and not that GitLab is in trouble: then something else
+/// can be read all the same.
+const fn is_no_right(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::NotAllowed
+            | Refusal::NotFound
+            | Refusal::NoSuchEndpoint
+            | Refusal::Permission(_)
+            | Refusal::Scope(_)
+            | Refusal::Unexpected(400 | 403 | 404 | 422, _)
+    )
+}
+
+fn ask_rows(client: &mut Client<'_>, endpoint: &Endpoint) -> Result<(Response, Vec<PersonRow>), Refusal> {
+    let answer = client.ask(endpoint)?;
+    let rows = read(&answer, client.clock())?;
+    Ok((answer, rows))
+}
+
+fn fail_query(refusal: Refusal, settings: &Settings) -> Failure {
+    refusal.into_failure_at(graphql::NAME, settings)
+}
+
+fn fail(refusal: Refusal, endpoint: &Endpoint, settings: &Settings) -> Failure {
+    refusal.into_failure(endpoint, settings)
 }
 
 #[cfg(test)]

@@ -237,7 +237,10 @@ impl<'a> Entry<'a> {
         if !self.token_set {
             let hint = base.map_or_else(
                 || "Create a token with the scopes read_api and read_user as an administrator of GitLab.".to_owned(),
-                |base| format!("As an administrator, create one at {}", token_page(base, "read_api,read_user")),
+                |base| {
+                    let who = if is_gitlab_com(base) { "an Owner of the group" } else { "an administrator" };
+                    format!("As {who}, create one at {}", token_page(base, "read_api,read_user"))
+                },
             );
             self.refuse(key::TOKEN, ProblemKind::Missing, "The access token is missing.", Some(hint));
         }

@@ -13,8 +13,8 @@ use crate::connection_test::{Report, Status};
 use crate::failure::{Explanation, Failure, Rejection};
 use crate::gitlab::client::Credential;
 use crate::record::{
-    AccountKind, AccountState, Activity, Assignment, Batch, Capability, Counts, EmailKind, Entry, Pool, Source,
-    Summary, Then, User, Warning,
+    AccountKind, AccountState, Activity, Assignment, Batch, Capability, Counts, EmailKind, Entry, Pool, PoolKind,
+    Source, Summary, Then, User, Via, Warning,
 };
 
 pub(crate) fn descriptor(descriptor: &Descriptor) -> wit::Descriptor {
@@ -26,7 +26,7 @@ pub(crate) fn descriptor(descriptor: &Descriptor) -> wit::Descriptor {
         credential: wit::CredentialPlacement {
             field_key: descriptor.credential_field.to_owned(),
             header_name: descriptor.credential_header.to_owned(),
-            prefix: String::new(),
+            prefix: descriptor.credential_prefix.to_owned(),
         },
         fields: descriptor.fields.iter().map(field).collect(),
     }
@@ -218,7 +218,10 @@ fn pool(pool: Pool) -> wit::Pool {
         product: VENDOR.to_owned(),
         feature: pool.feature,
         plan_code: pool.plan_code,
-        kind: wit::PoolKind::Base,
+        kind: match pool.kind {
+            PoolKind::Base => wit::PoolKind::Base,
+            PoolKind::AddOn => wit::PoolKind::AddOn,
+        },
         license_type: wit::LicenseType::NamedUser,
         unit: wit::PoolUnit::Seat,
         entitled: pool.entitled,
@@ -229,10 +232,9 @@ fn pool(pool: Pool) -> wit::Pool {
         overage_term: pool.overage_term,
         term_start: pool.term_start,
         term_end: pool.term_end,
-        // REST tells none of these; see the module documentation of `record`.
-        is_trial: None,
-        auto_renew: None,
-        as_of: None,
+        is_trial: pool.is_trial,
+        auto_renew: pool.auto_renew,
+        as_of: pool.as_of,
     }
 }
 
@@ -282,15 +284,20 @@ fn assignment(assignment: Assignment) -> wit::Assignment {
     wit::Assignment {
         pool_id: assignment.pool_id,
         user_id: assignment.user_id,
-        consumes_seat: Some(assignment.consumes_seat),
+        consumes_seat: assignment.consumes_seat,
         non_consuming_reason: assignment.non_consuming_reason.map(str::to_owned),
-        // A self-managed license is held by the instance: how, in which role and since when are not told.
-        role: None,
-        via: wit::Via::Unknown,
-        reclaimable: None,
-        assigned_on: None,
-        ends_on: None,
-        last_activity_on: None,
+        role: assignment.role,
+        via: match assignment.via {
+            Via::Direct => wit::Via::Direct,
+            Via::GroupInvite => wit::Via::GroupInvite,
+            Via::ProjectMember => wit::Via::ProjectMember,
+            Via::ProjectInvite => wit::Via::ProjectInvite,
+            Via::Unknown => wit::Via::Unknown,
+        },
+        reclaimable: assignment.reclaimable,
+        assigned_on: assignment.assigned_on,
+        ends_on: assignment.ends_on,
+        last_activity_on: assignment.last_activity_on,
     }
 }
 

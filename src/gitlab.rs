@@ -1,4 +1,4 @@
-//! GitLab's REST API as far as this plugin reads it: endpoints, answers, refusals.
+//! GitLab's REST and GraphQL APIs as far as this plugin reads them: endpoints, answers, refusals.
 //!
 //! Guarantees: requests go to the configured base and nowhere else; the token travels in one header and never in an
 //! address. Answers are read leniently: unknown keys are passed over, an absent key is *unknown*, never zero.
@@ -8,6 +8,11 @@
 pub mod client;
 pub mod endpoint;
 pub mod entities;
+pub mod graphql;
+pub(crate) mod json;
+pub mod patience;
+pub mod queries;
 pub mod refusal;
 mod refusal_words;
 pub mod scalars;
+pub mod versions;

@@ -11,10 +11,11 @@
 //!                                      transport ── wasi_http ──► host
 //! ```
 //!
-//! Guarantees: only GET requests, only to the configured origin; no state between calls; unknown stays unknown.
+//! Guarantees: only GET requests, and POST of a query to `/api/graphql`, only to the configured origin; no state between
+//! calls; unknown stays unknown, and a part is never passed off as the whole: what a caller without the right to the
+//! seats may see is delivered as a lower bound and called so.
 //!
-//! Refuses, in this version: GitLab.com, tokens of anyone but an administrator, instances without a license. Each is a
-//! failure that says what would do, never a smaller answer that looks like a whole one.
+//! Refuses to recompute GitLab's rules of who needs a seat, and to guess where GitLab does not say.
 
 mod bindings;
 pub mod clock;
@@ -31,6 +32,7 @@ pub mod record;
 #[cfg(test)]
 mod scripted;
 pub mod seats;
+pub mod survey;
 pub mod transport;
 pub mod wasi_http;
 
@@ -99,7 +101,8 @@ mod tests {
     fn the_exports_without_http_speak_the_contracts_types() {
         let descriptor = Plugin::describe();
         assert_eq!((descriptor.id.as_str(), descriptor.version.as_str()), ("gitlab-seats", env!("CARGO_PKG_VERSION")));
-        assert_eq!(descriptor.credential.header_name, "private-token");
+        let credential = &descriptor.credential;
+        assert_eq!((credential.header_name.as_str(), credential.prefix.as_str()), ("authorization", "Bearer "));
         assert_eq!(descriptor.fields.len(), 8);
         assert!(descriptor.fields.iter().any(|field| field.key == descriptor.credential.field_key));
 

@@ -7,7 +7,8 @@
 //! fixes a value for this plugin (license type, unit, vendor), there is no field for it here.
 
 use crate::configuration::settings::Deployment;
-use serde::{Deserialize, Serialize};
+use crate::gitlab::json::object;
+use serde::Serialize;
 
 /// Whether a source can tell something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,41 +55,59 @@ pub struct Source {
     pub product_version: Option<String>,
     /// `EE` or `CE`.
     pub edition: Option<&'static str>,
-    /// `starter`, `premium`, `ultimate`, as `/license` says.
+    /// `starter`, `premium`, `ultimate`, as `/license` says; the groups of GitLab.com have their own.
     pub plan: Option<String>,
     /// What this run could tell.
     pub capabilities: Capabilities,
 }
 
-/// What was bought. Always a base pool of named users counted in seats.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whether a pool stands alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PoolKind {
+    /// A plan.
+    #[default]
+    Base,
+    /// GitLab Duo and others.
+    AddOn,
+}
+
+/// What was bought: a pool of named users counted in seats. See [`crate::seats::pool`] for how each field is filled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pool {
-    /// `instance:<plan>`.
+    /// `instance:<plan>`, `group:<id>:<plan>`, and with `add-on:<name>` in place of the plan.
     pub pool_id: String,
-    /// `instance`.
+    /// `instance`, `group:<id>`.
     pub scope_id: String,
-    /// Name of the source.
+    /// Name of the source or of the group.
     pub scope_name: String,
-    /// `Premium seat`.
+    /// `Premium seat`, `GitLab Duo Pro`.
     pub feature: String,
-    /// The plan, unmapped.
+    /// GitLab's code of plan or add-on, unmapped.
     pub plan_code: Option<String>,
-    /// `user_limit`; absent when it is 0, which means no limit, or missing.
+    /// Plan or add-on.
+    pub kind: PoolKind,
+    /// Seats bought.
     pub entitled: Option<u64>,
-    /// `user_limit` is 0.
+    /// No number of seats applies.
     pub unlimited: bool,
-    /// `active_users`: nightly.
+    /// Seats in use, by GitLab's count.
     pub allocated: Option<u64>,
-    /// `maximum_user_count`.
+    /// Highest count of the term.
     pub max_allocated: Option<u64>,
-    /// See [`crate::seats::pool`].
+    /// Seats over what was bought, now.
     pub overage_now: Option<u64>,
-    /// See [`crate::seats::pool`].
+    /// Seats over what was bought, at the highest count of the term.
     pub overage_term: Option<u64>,
     /// First day.
     pub term_start: Option<String>,
     /// Last day.
     pub term_end: Option<String>,
+    /// Whether it is a trial.
+    pub is_trial: Option<bool>,
+    /// Whether it renews by itself.
+    pub auto_renew: Option<bool>,
+    /// Day of the count, where it was made for this run.
+    pub as_of: Option<String>,
 }
 
 /// What kind of address a user record has.
@@ -183,17 +202,45 @@ pub struct User {
     pub activity: Activity,
 }
 
-/// A person in a pool. How it came about, role and dates are not told by an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a person came to a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Via {
+    /// Member of the group or one below.
+    Direct,
+    /// Through a group that was invited.
+    GroupInvite,
+    /// Member of a project.
+    ProjectMember,
+    /// Through a group invited to a project.
+    ProjectInvite,
+    /// GitLab does not say.
+    #[default]
+    Unknown,
+}
+
+/// A person in a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Assignment {
     /// The pool.
     pub pool_id: String,
     /// The account.
     pub user_id: String,
-    /// GitLab's verdict.
-    pub consumes_seat: bool,
+    /// GitLab's verdict; absent where it is not told.
+    pub consumes_seat: Option<bool>,
     /// Why not, as a code, where the row gives it.
     pub non_consuming_reason: Option<&'static str>,
+    /// Highest known role, such as `Developer`.
+    pub role: Option<String>,
+    /// How it came about.
+    pub via: Via,
+    /// Whether an owner can remove the person.
+    pub reclaimable: Option<bool>,
+    /// First known day of membership.
+    pub assigned_on: Option<String>,
+    /// Last day of membership.
+    pub ends_on: Option<String>,
+    /// Last day of use of an add-on.
+    pub last_activity_on: Option<String>,
 }
 
 /// One delivered fact.
@@ -220,20 +267,24 @@ pub struct Warning {
     pub scope: Option<String>,
 }
 
-/// How many of each were delivered so far in the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counts {
-    /// Sources.
-    pub sources: u64,
-    /// Pools.
-    pub pools: u64,
-    /// Accounts.
-    pub users: u64,
-    /// Assignments.
-    pub assignments: u64,
-    /// Warnings.
-    pub warnings: u64,
+object! {
+    /// How many of each were delivered so far in the run.
+    #[derive(Copy, Serialize)]
+    pub struct Counts {
+        needed {}
+        optional {
+            /// Sources.
+            pub sources: u64,
+            /// Pools.
+            pub pools: u64,
+            /// Accounts.
+            pub users: u64,
+            /// Assignments.
+            pub assignments: u64,
+            /// Warnings.
+            pub warnings: u64,
+        }
+    }
 }
 
 impl Counts {

@@ -1,12 +1,15 @@
 //! A network out of a list, for tests: each expected path with its answer, in any order.
 //!
-//! Guarantees that a request for anything else is seen: it fails as an unreachable host and stays in
-//! [`Script::seen`]. Answers of one path are given in the order in which they were listed.
+//! Guarantees that a request for anything else is seen: it fails as an unreachable host, which nobody asks again, and
+//! stays in [`Script::seen`]. Answers of one path are given in the order in which they were listed; when all are given,
+//! a server that failed goes on failing as it did last, so that a test need not count tries. A query's path may have
+//! words after a blank, which its body must contain: `/api/graphql currentLicense`. Time passes only in a pause, and by
+//! [`Script::wave_takes`].
 #![allow(clippy::unwrap_used, reason = "only tests use this module")]
 
 use crate::configuration::base_url::BaseUrl;
 use crate::configuration::settings::{Deployment, IdentityLevel, Settings};
-use crate::transport::{Request, Response, Transport, TransportError, Unreachable};
+use crate::transport::{Kind, Request, Response, Transport, TransportError, Unreachable};
 
 /// Expected requests and their answers.
 pub struct Script {
@@ -14,8 +17,18 @@ pub struct Script {
     pub seen: Vec<Request>,
     /// How many requests each call of `send_all` held.
     pub waves: Vec<usize>,
-    lines: Vec<(String, Result<Response, TransportError>)>,
+    /// The pauses, in milliseconds.
+    pub pauses: Vec<u64>,
+    /// How long each call of `send_all` takes, in milliseconds.
+    pub wave_takes: u64,
+    /// Nanoseconds on the clock; the last ones decide the jitter, and 0 is none.
+    pub now: u64,
+    lines: Vec<Line>,
+    failed: Vec<Line>,
 }
+
+/// Path and words, and the answer.
+type Line = (String, Result<Response, TransportError>);
 
 impl Script {
     /// Path and query, with the answer.
@@ -30,8 +43,41 @@ impl Script {
         Self {
             seen: Vec::new(),
             waves: Vec::new(),
+            pauses: Vec::new(),
+            wave_takes: 0,
+            now: 0,
+            failed: Vec::new(),
             lines: lines.into_iter().map(|(path, answer)| (path.into(), answer)).collect(),
         }
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<Response, TransportError> {
+        let place = self.lines.iter().position(|(line, _)| expects(line, request));
+        let Some(place) = place else {
+            let failed = self.failed.iter().rev().find(|(line, _)| expects(line, request));
+            return failed.map_or(Err(Unreachable::NoRoute.into()), |(_, answer)| answer.clone());
+        };
+        let (line, answer) = self.lines.remove(place);
+        let has_failed = match &answer {
+            Ok(response) => response.status >= 500,
+            Err(_) => true,
+        };
+        self.failed.retain(|(other, _)| *other != line);
+        if has_failed {
+            self.failed.push((line, answer.clone()));
+        }
+        answer
+    }
+
+    /// The bodies of the queries that were sent, in order.
+    pub fn queries(&self) -> Vec<String> {
+        self.seen
+            .iter()
+            .filter_map(|request| match request.kind() {
+                Kind::Get => None,
+                Kind::Query { body } => Some(String::from_utf8(body.clone()).unwrap()),
+            })
+            .collect()
     }
 
     /// Paths that nobody asked for.
@@ -43,16 +89,29 @@ impl Script {
 impl Transport for Script {
     fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>> {
         self.waves.push(requests.len());
-        let answers = requests
-            .iter()
-            .map(|request| {
-                let place = self.lines.iter().position(|(path, _)| *path == request.path_and_query);
-                place.map_or(Err(Unreachable::NoRoute.into()), |place| self.lines.remove(place).1)
-            })
-            .collect();
+        let answers = requests.iter().map(|request| self.answer(request)).collect();
         self.seen.extend(requests);
+        self.now += self.wave_takes * 1_000_000;
         answers
     }
+
+    fn pause(&mut self, milliseconds: u64) {
+        self.pauses.push(milliseconds);
+        self.now += milliseconds * 1_000_000;
+    }
+
+    fn now(&self) -> u64 {
+        self.now
+    }
+}
+
+fn expects(line: &str, request: &Request) -> bool {
+    let (path, words) = line.split_once(' ').unwrap_or((line, ""));
+    path == request.path_and_query()
+        && match request.kind() {
+            Kind::Get => words.is_empty(),
+            Kind::Query { body } => std::str::from_utf8(body).unwrap().contains(words),
+        }
 }
 
 /// A JSON answer.

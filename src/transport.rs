@@ -1,11 +1,11 @@
-//! What the plugin asks of a network: several GET requests sent together, their answers in the same order.
+//! What the plugin asks of a network: several requests sent together, their answers in the same order.
 //!
-//! Guarantees: a [`Request`] can be nothing but a GET on a scheme, an authority and a path; there is no way to
-//! give it another method or a body, so a fault above this line cannot write to GitLab. A header that holds a
+//! Guarantees: a [`Request`] is either a GET without a body, or a POST of JSON to GitLab's GraphQL endpoint; there is
+//! no way to give it another method, to add a body to the one or to send the other elsewhere. A header that holds a
 //! secret prints as `(secret)`.
 //!
 //! Refuses to follow redirects, to retry and to judge a status: an answer is an answer, whatever its status,
-//! and who asked decides what it means.
+//! and who asked decides what it means. Whether to ask again is decided in [`crate::gitlab::patience`].
 
 use std::fmt;
 
@@ -56,17 +56,96 @@ impl fmt::Debug for RequestHeader {
     }
 }
 
-/// A GET request.
+/// Where GitLab takes GraphQL queries, below its base.
+pub const GRAPHQL_PATH: &str = "/api/graphql";
+
+/// What a request does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// GET without a body.
+    Get,
+    /// POST of a GraphQL query to [`GRAPHQL_PATH`].
+    Query {
+        /// JSON; under 16 KiB, since GitLab refuses longer queries.
+        body: Vec<u8>,
+    },
+}
+
+/// A request. Made by [`Request::get`] and [`Request::query`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    scheme: Scheme,
+    authority: String,
+    path_and_query: String,
+    headers: Vec<RequestHeader>,
+    kind: Kind,
+}
+
+impl Request {
+    /// A GET. `authority` is `host` or `host:port`; `path_and_query` begins with `/`; the headers are sent in their
+    /// order.
+    #[must_use]
+    pub const fn get(scheme: Scheme, authority: String, path_and_query: String, headers: Vec<RequestHeader>) -> Self {
+        Self { scheme, authority, path_and_query, headers, kind: Kind::Get }
+    }
+
+    /// A GraphQL query: a POST of `body`, which is JSON, to [`GRAPHQL_PATH`] below `base_path` (empty, or `/gitlab`).
+    /// Content type and length are added to the headers.
+    #[must_use]
+    pub fn query(
+        scheme: Scheme,
+        authority: String,
+        base_path: &str,
+        mut headers: Vec<RequestHeader>,
+        body: Vec<u8>,
+    ) -> Self {
+        let mut add = |name, value| headers.push(RequestHeader { name, value, secret: false });
+        add("content-type", "application/json".to_owned());
+        add("content-length", body.len().to_string());
+        Self {
+            scheme,
+            authority,
+            path_and_query: [base_path, GRAPHQL_PATH].concat(),
+            headers,
+            kind: Kind::Query { body },
+        }
+    }
+
     /// How it travels.
-    pub scheme: Scheme,
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// `host` or `host:port`.
-    pub authority: String,
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// From the first `/` on, the query included.
-    pub path_and_query: String,
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.path_and_query
+    }
+
     /// In the order in which they are sent.
-    pub headers: Vec<RequestHeader>,
+    #[must_use]
+    pub fn headers(&self) -> &[RequestHeader] {
+        &self.headers
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The same, with the body to keep.
+    #[must_use]
+    pub fn into_kind(self) -> Kind {
+        self.kind
+    }
 }
 
 /// An answer, of any status.
@@ -146,16 +225,26 @@ pub enum TransportError {
     },
 }
 
-/// A network.
+/// A network, and the time that passes on it.
 ///
 /// ```
 /// use gitlab_seats::transport::{Request, Response, Transport, TransportError, Unreachable};
 ///
-/// struct Unplugged;
+/// struct Unplugged {
+///     milliseconds: u64,
+/// }
 ///
 /// impl Transport for Unplugged {
 ///     fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>> {
 ///         requests.iter().map(|_| Err(Unreachable::NoRoute.into())).collect()
+///     }
+///
+///     fn pause(&mut self, milliseconds: u64) {
+///         self.milliseconds += milliseconds;
+///     }
+///
+///     fn now(&self) -> u64 {
+///         self.milliseconds * 1_000_000
 ///     }
 /// }
 /// ```
@@ -164,4 +253,43 @@ pub trait Transport {
     ///
     /// The result has one element for each request, in the order of the requests.
     fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>>;
+
+    /// Let so many milliseconds pass.
+    fn pause(&mut self, milliseconds: u64);
+
+    /// Nanoseconds since any fixed moment, never less than before. Also the one source of chance that there is.
+    fn now(&self) -> u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &'static str, value: &str) -> RequestHeader {
+        RequestHeader { name, value: value.to_owned(), secret: false }
+    }
+
+    #[test]
+    fn a_query_goes_to_one_path_and_says_what_it_sends() {
+        for (base, path) in [("", "/api/graphql"), ("/gitlab", "/gitlab/api/graphql")] {
+            let own = vec![header("accept", "application/json")];
+            let request =
+                Request::query(Scheme::Https, "host:8443".to_owned(), base, own, b"{\"query\":\"\"}".to_vec());
+            assert_eq!(
+                (request.scheme(), request.authority(), request.path_and_query()),
+                (Scheme::Https, "host:8443", path)
+            );
+            let expected =
+                [("accept", "application/json"), ("content-type", "application/json"), ("content-length", "12")];
+            assert_eq!(request.headers(), expected.map(|(name, value)| header(name, value)));
+            assert_eq!(request.into_kind(), Kind::Query { body: b"{\"query\":\"\"}".to_vec() });
+        }
+    }
+
+    #[test]
+    fn a_get_has_nothing_but_what_it_was_given() {
+        let request = Request::get(Scheme::Http, "host".to_owned(), "/a?b".to_owned(), vec![header("accept", "x")]);
+        assert_eq!((request.path_and_query(), request.headers()), ("/a?b", [header("accept", "x")].as_slice()));
+        assert_eq!(request.into_kind(), Kind::Get);
+    }
 }

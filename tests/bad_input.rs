@@ -17,7 +17,12 @@ struct Mistake {
     url: String,
     token: &'static str,
     code: i32,
+    settings: &'static [&'static str],
 }
+
+/// The settings of a source on GitLab.com.
+const COM: &[&str] = &["--set", "deployment=gitlab-com"];
+const COM_GROUP: &[&str] = &["--set", "deployment=gitlab-com", "--set", "group=nothing"];
 
 fn html(status: &str, body: &str) -> Listener {
     let length = body.len();
@@ -30,9 +35,8 @@ fn html(status: &str, body: &str) -> Listener {
 fn each_mistake_has_a_cause_a_hint_and_a_code() {
     let start = |scenario| StandIn::start(Options { scenario, users: 60, ..Options::default() });
     let premium = start(Scenario::SelfManagedPremium);
-    let admin_mode = start(Scenario::AdminMode);
-    let unlicensed = start(Scenario::Unlicensed);
-    let community = start(Scenario::Community);
+    let empty = start(Scenario::GitlabComEmpty);
+    let developer = start(Scenario::GitlabComDeveloper);
     let tls = TlsFront::start(&premium, "127.0.0.1");
     let page = html("200 OK", "<!DOCTYPE html><title>Sign in</title>");
     let challenge = html("403 Forbidden", "<title>Just a moment...</title>Checking your browser");
@@ -41,14 +45,14 @@ fn each_mistake_has_a_cause_a_hint_and_a_code() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let good = Tokens::ADMINISTRATOR;
-    let mistake = |name, url: &str, token, code| Mistake { name, url: url.to_owned(), token, code };
+    let mistake = |name, url: &str, token, code| Mistake { name, url: url.to_owned(), token, code, settings: &[] };
+    let com = |name, url: &str, token, settings| Mistake { settings, ..mistake(name, url, token, 1) };
     let mistakes = [
         mistake("another scheme", "ftp://gitlab.example.com", good, 2),
         mistake("a password in the URL", "https://root:hunter2@gitlab.example.com", good, 2),
         mistake("no host", "https://", good, 2),
         mistake("a name that only looks encoded", "https://xn--a.example", good, 2),
         mistake("a blank inside", "https://gitlab example.com", good, 2),
-        mistake("GitLab.com", "https://gitlab.com", good, 2),
         mistake("no such host", "https://gitlab.invalid", good, 1),
         mistake("refused connection", &closed, good, 1),
         mistake("untrusted certificate", &tls.url(), good, 1),
@@ -59,17 +63,16 @@ fn each_mistake_has_a_cause_a_hint_and_a_code() {
         mistake("expired token", &premium.url(), Tokens::EXPIRED, 1),
         mistake("revoked token", &premium.url(), Tokens::REVOKED, 1),
         mistake("missing scope", &premium.url(), Tokens::USER_SCOPE, 1),
-        mistake("not an administrator", &premium.url(), Tokens::MEMBER, 1),
         mistake("blocked account", &premium.url(), Tokens::BLOCKED, 1),
-        mistake("Admin Mode without its scope", &admin_mode.url(), good, 1),
-        mistake("no license", &unlicensed.url(), good, 1),
-        mistake("Community Edition", &community.url(), good, 1),
+        com("in no group of GitLab.com", &empty.url(), Tokens::STRANGER, COM),
+        com("Developer on GitLab.com", &developer.url(), Tokens::MEMBER, COM),
+        com("no such group on GitLab.com", &developer.url(), Tokens::OWNER, COM_GROUP),
+        Mistake { code: 2, ..com("an instance taken for GitLab.com", &premium.url(), good, COM) },
     ];
     let ports = [
         (premium.gitlab.address().port(), "PORT"),
-        (admin_mode.gitlab.address().port(), "PORT"),
-        (unlicensed.gitlab.address().port(), "PORT"),
-        (community.gitlab.address().port(), "PORT"),
+        (empty.gitlab.address().port(), "PORT"),
+        (developer.gitlab.address().port(), "PORT"),
         (tls.address.port(), "PORT"),
         (page.address.port(), "PORT"),
         (challenge.address.port(), "PORT"),
@@ -78,14 +81,14 @@ fn each_mistake_has_a_cause_a_hint_and_a_code() {
     for mistake in &mistakes {
         for command in ["test", "collect"] {
             let folder = tempfile::tempdir().unwrap();
-            let mut cli = Cli::source(command, &mistake.url, mistake.token);
+            let mut cli = Cli::source(command, &mistake.url, mistake.token).args(mistake.settings);
             if command == "collect" {
                 cli = cli.arg("--out").arg(folder.path().join("seats.ndjson"));
             }
             let ran = cli.run();
             let context = format!("{command}, {}:\n{}{}", mistake.name, ran.stdout, ran.stderr);
-            // GitLab.com is well-formed, so *Test connection* runs and fails; collecting is a wrong configuration.
-            let code = if mistake.name == "GitLab.com" && command == "test" { 1 } else { mistake.code };
+            // What is well-formed and wrong is found out by *Test connection*, which runs and fails.
+            let code = if mistake.settings == COM && command == "test" { 1 } else { mistake.code };
             assert_eq!(ran.code, Some(code), "{context}");
             let lines: Vec<&str> = ran.stderr.lines().collect();
             assert_eq!(lines.len(), 2, "{context}");

@@ -63,7 +63,7 @@ fn inspect_says_what_a_plugin_is() {
     assert_eq!(found["id"], "gitlab-seats");
     assert_eq!(found["vendor"], "GitLab");
     assert_eq!(found["size"], std::fs::metadata(component()).unwrap().len());
-    assert_eq!(found["credential"]["header_name"], "private-token");
+    assert_eq!(found["credential"]["header_name"], "authorization");
     assert_eq!(found["imports"].as_array().unwrap().len(), 7);
     let keys: Vec<&str> =
         found["fields"].as_array().unwrap().iter().map(|field| field["key"].as_str().unwrap()).collect();

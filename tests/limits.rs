@@ -16,7 +16,7 @@ use host_sim::policy::origin::{Grant, Origin};
 
 use crate::secrecy::configure;
 use crate::support::listener::Listener;
-use crate::support::{StandIn, component};
+use crate::support::{StandIn, component, lasting};
 
 const LOOPBACK: NetworkPolicy = NetworkPolicy { loopback: true, private: false };
 
@@ -51,8 +51,8 @@ impl Tenant {
         let engine = Engine::new(limits.clone(), EngineOptions::default()).unwrap();
         let plugin = engine.load(&bytes).unwrap();
         let injection = Injection {
-            header: "private-token".parse().unwrap(),
-            prefix: String::new(),
+            header: "authorization".parse().unwrap(),
+            prefix: "Bearer ".to_owned(),
             secret: Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap(),
         };
         let network = Network {
@@ -82,10 +82,6 @@ fn stand_in(options: Options) -> StandIn {
     StandIn::start(Options { users: 250, ..options })
 }
 
-fn faults(list: &[&str]) -> Options {
-    Options { faults: list.iter().map(|fault| fault.parse().unwrap()).collect(), ..Options::default() }
-}
-
 /// The limit that a call passed.
 #[track_caller]
 fn passed<T: std::fmt::Debug>(call: &CallOutcome<T>) -> &'static str {
@@ -106,14 +102,14 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnect
 fn requests() {
     let stand_in = stand_in(Options::default());
     crate::support::runtime().block_on(async {
-        // The first page takes three.
-        let call = Tenant::new(&stand_in.url(), Limits { requests: 3, ..Limits::default() }).await.page(None).await;
+        // The first page takes four.
+        let call = Tenant::new(&stand_in.url(), Limits { requests: 4, ..Limits::default() }).await.page(None).await;
         assert!(call.result.unwrap().is_ok());
-        let call = Tenant::new(&stand_in.url(), Limits { requests: 2, ..Limits::default() }).await.page(None).await;
+        let call = Tenant::new(&stand_in.url(), Limits { requests: 3, ..Limits::default() }).await.page(None).await;
         assert!(matches!(call.result, Ok(Err(Failure::DeniedByHost(_)))), "{:?}", call.result);
-        assert_eq!((call.bill.requests.len(), call.bill.denials.len()), (2, 1));
+        assert_eq!((call.bill.requests.len(), call.bill.denials.len()), (3, 1));
         assert_eq!(call.bill.denials[0].code, DenialCode::RequestBudget);
-        assert_eq!(call.last_failure.unwrap().words, "the limit requests = 2 of one call is used up");
+        assert_eq!(call.last_failure.unwrap().words, "the limit requests = 3 of one call is used up");
     });
 }
 
@@ -124,7 +120,7 @@ fn bytes_of_one_answer_and_of_all_answers() {
         let free = Tenant::new(&stand_in.url(), Limits::default()).await.page(None).await.bill;
         let bytes: Vec<u64> = free.requests.iter().map(|request| request.bytes).collect();
         let (largest, all) = (*bytes.iter().max().unwrap(), bytes.iter().sum::<u64>());
-        assert!(bytes.len() == 3 && largest > 0 && largest < all, "{bytes:?}");
+        assert!(bytes.len() == 4 && largest > 0 && largest < all, "{bytes:?}");
         let call = async |response_bytes, response_bytes_per_call| {
             let limits = Limits { response_bytes, response_bytes_per_call, ..Limits::default() };
             Tenant::new(&stand_in.url(), limits).await.page(None).await
@@ -134,12 +130,14 @@ fn bytes_of_one_answer_and_of_all_answers() {
         let cut = call(largest - 1, all).await;
         assert!(matches!(cut.result, Ok(Err(_))), "{:?}", cut.result);
         let words = format!("the answer is larger than the limit response_bytes = {}", largest - 1);
-        assert_eq!(errors(&cut).into_iter().filter(|error| !error.is_empty()).collect::<Vec<_>>(), [words]);
+        // The plugin sees an answer that breaks off, and asks three times again.
+        assert_eq!(errors(&cut).into_iter().filter(|error| !error.is_empty()).collect::<Vec<_>>(), vec![&words; 4]);
 
         let cut = call(largest, all - 1).await;
         assert!(matches!(cut.result, Ok(Err(_))), "{:?}", cut.result);
         let words = format!("the answers together are larger than the limit response_bytes_per_call = {}", all - 1);
-        assert_eq!(errors(&cut).into_iter().filter(|error| !error.is_empty()).collect::<Vec<_>>(), [words]);
+        let found: Vec<&str> = errors(&cut).into_iter().filter(|error| !error.is_empty()).collect();
+        assert!(!found.is_empty() && found.iter().all(|error| *error == words), "{found:?}");
     });
 }
 
@@ -175,7 +173,8 @@ fn requests_in_flight_at_once() {
             let limits = Limits { in_flight, first_byte, ..Limits::default() };
             let call = Tenant::new(&listener.url(), limits).await.page(None).await;
             let errors = errors(&call);
-            assert_eq!(errors.len(), 3);
+            // What comes too late is asked for again.
+            assert!(if all_at_once { errors.len() == 3 } else { errors.len() > 3 }, "{errors:?}");
             let timed_out = errors.iter().any(|error| error.starts_with("no answer within"));
             assert_eq!(timed_out, !all_at_once, "{in_flight}: {errors:?}");
         }
@@ -190,16 +189,17 @@ fn an_answer_that_is_still_read_is_in_flight() {
         let limits = Limits { in_flight: 1, between_bytes, wall: Duration::from_secs(20), ..Limits::default() };
         let call = Tenant::new(&listener.url(), limits).await.page(None).await;
         let errors = errors(&call);
-        assert!(errors.len() == 3 && errors.iter().all(|error| error.starts_with("the answer stopped")), "{errors:?}");
+        assert!(errors.len() >= 3 && errors.iter().all(|error| error.starts_with("the answer stopped")), "{errors:?}");
         // One after another, and not all three at once.
-        assert!(call.bill.wall >= between_bytes * 3, "{:?}", call.bill.wall);
+        let count = u32::try_from(errors.len()).unwrap();
+        assert!(call.bill.wall >= between_bytes * count, "{count}: {:?}", call.bill.wall);
     });
 }
 
 #[test]
 fn time_between_bytes_starts_again_with_each_piece() {
     let head = format!("{HEAD}Content-Length: 6\r\n\r\n").into_bytes();
-    let pieces = std::iter::once(head).chain(std::iter::repeat_n(b" ".to_vec(), 6)).collect();
+    let pieces = std::iter::once(head).chain(b"{    }".map(|byte| vec![byte])).collect();
     let listener = Listener::dribbling(pieces, Duration::from_millis(300));
     crate::support::runtime().block_on(async {
         let between_bytes = Duration::from_millis(1_200);
@@ -359,8 +359,8 @@ fn entries_of_a_batch_and_length_of_a_cursor() {
 #[test]
 fn waits_of_a_run_together() {
     let second = Duration::from_secs(1);
-    let run = |list: &[&str], rate_limit_wait| {
-        let stand_in = stand_in(faults(list));
+    let run = |faults: Vec<fake_gitlab::Fault>, rate_limit_wait| {
+        let stand_in = stand_in(Options { faults, ..Options::default() });
         crate::support::runtime().block_on(async {
             let limits = Limits { rate_limit_wait, ..Limits::default() };
             let tenant = Tenant::new(&stand_in.url(), limits).await;
@@ -370,17 +370,18 @@ fn waits_of_a_run_together() {
             (result, waits)
         })
     };
-    let twice = ["license@1=rate-limit-json-retry", "users@2=rate-limit-json-retry"];
-    let (result, waits) = run(&twice, second * 2);
+    // The plugin waits out a few by itself; what goes on for longer than one call may wait is the host's.
+    let twice = [lasting("license", 1, "rate-limit-json-retry"), lasting("users", 2, "rate-limit-json-retry")].concat();
+    let (result, waits) = run(twice.clone(), second * 2);
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(waits, [second, second]);
     // A millisecond less than both waits need.
-    let (result, waits) = run(&twice, second * 2 - Duration::from_millis(1));
+    let (result, waits) = run(twice, second * 2 - Duration::from_millis(1));
     assert!(matches!(result, Err(CollectionError::RateLimited { wait, .. }) if wait == second), "{result:?}");
     assert_eq!(waits, [second]);
     for fault in ["users@1=rate-limit-text-long", "users@1=rate-limit-json"] {
         // A minute is what the service asks for, and what is taken where it asks for none.
-        let (result, waits) = run(&[fault], second * 59);
+        let (result, waits) = run(vec![fault.parse().unwrap()], second * 59);
         let minute = second * 60;
         assert!(matches!(result, Err(CollectionError::RateLimited { wait, .. }) if wait == minute), "{result:?}");
         assert!(waits.is_empty(), "{waits:?}");

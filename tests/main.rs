@@ -17,13 +17,17 @@
 mod support;
 
 mod bad_input;
+mod checklist;
 mod collect;
 mod command_line;
 mod component;
 mod demo;
 mod egress;
+mod fault_table;
 mod guest_build;
+mod hostile;
 mod limits;
 mod resume;
+mod scenarios;
 mod secrecy;
 mod test_connection;

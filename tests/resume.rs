@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::support::{self, Cli, StandIn, expected};
 
 const USERS: u32 = 650;
-/// Three requests of the first page, seven pages of users.
-const REQUESTS: u64 = 10;
+/// Four requests of the first page, seven pages of users.
+const REQUESTS: u64 = 11;
 
 fn stand_in() -> StandIn {
     // Slow enough that a kill between two pages finds the run between these pages.
@@ -119,8 +119,8 @@ fn many_kills_in_a_row_still_end_whole() {
     for _ in 0..40 {
         let before = stand_in.gitlab.request_count();
         let mut child = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
-        // The fourth request is the first that can only come after a noted page.
-        kill_when(&mut child, || stand_in.gitlab.request_count() >= before + 4);
+        // The fifth request is the first that can only come after a noted page.
+        kill_when(&mut child, || stand_in.gitlab.request_count() >= before + 5);
         child.wait().unwrap();
         if out.exists() {
             break;
@@ -142,7 +142,7 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half_written() {
         .args(["--format", "json", "--out"])
         .arg(&out)
         .spawn();
-    while stand_in.gitlab.request_count() < 6 && child.try_wait().unwrap().is_none() {
+    while stand_in.gitlab.request_count() < 7 && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -158,7 +158,7 @@ fn an_interrupt_says_how_to_go_on_and_leaves_nothing_half_written() {
 
 #[test]
 fn a_resume_file_of_another_source_or_output_is_refused() {
-    let faults = vec!["users@2=error-500".parse().unwrap()];
+    let faults = support::lasting("users", 2, "error-500");
     let stand_in = StandIn::start(Options { users: USERS, faults, ..Options::default() });
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");
@@ -206,7 +206,7 @@ fn a_second_run_on_the_same_resume_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (resume, out) = (folder.path().join("place"), folder.path().join("seats"));
     let mut first = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
-    while stand_in.gitlab.request_count() < 5 && first.try_wait().unwrap().is_none() {
+    while stand_in.gitlab.request_count() < 6 && first.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     let second = collect(&stand_in, &resume).arg("--out").arg(&out).run();
@@ -264,7 +264,7 @@ fn a_kill_while_finishing_is_finished_by_the_next_run() {
 fn settings(stand_in: &StandIn) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");
-    let faults = vec!["users@1=error-500".parse().unwrap()];
+    let faults = vec!["users@1=html".parse().unwrap()];
     let failing = StandIn::start(Options { users: USERS, faults, ..Options::default() });
     collect(&failing, &resume).run().assert_code(1);
     let text = std::fs::read_to_string(&resume).unwrap().replace(&failing.url(), &stand_in.url());
@@ -294,7 +294,7 @@ fn an_interrupt_ends_a_run_that_nobody_reads() {
     let stand_in = StandIn::start(Options { users: 5_000, ..Options::default() });
     let mut child = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).spawn();
     // The second page of users is asked for when the first stands in the pipe, which it fills: the second cannot.
-    while stand_in.gitlab.request_count() < 5 && child.try_wait().unwrap().is_none() {
+    while stand_in.gitlab.request_count() < 6 && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
@@ -336,7 +336,7 @@ fn a_termination_is_an_interrupt() {
     let folder = tempfile::tempdir().unwrap();
     let (resume, out) = (folder.path().join("place"), folder.path().join("seats.ndjson"));
     let mut child = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
-    while stand_in.gitlab.request_count() < 6 && child.try_wait().unwrap().is_none() {
+    while stand_in.gitlab.request_count() < 7 && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     let terminated = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();

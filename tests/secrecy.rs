@@ -15,7 +15,7 @@ use host_sim::policy::network::NetworkPolicy;
 use host_sim::policy::origin::{Grant, Origin};
 
 use crate::support::listener::Listener;
-use crate::support::{Cli, StandIn, component};
+use crate::support::{self, Cli, StandIn, component};
 
 const CANARY: &str = Tokens::ADMINISTRATOR;
 
@@ -59,8 +59,8 @@ pub fn network(origin: &str) -> Network {
     let policy = NetworkPolicy { loopback: true, private: false };
     let grant = Grant::of(&[origin.to_owned()], &[Origin::of_url(origin).unwrap()]).unwrap();
     let injection = Injection {
-        header: "private-token".parse().unwrap(),
-        prefix: String::new(),
+        header: "authorization".parse().unwrap(),
+        prefix: "Bearer ".to_owned(),
         secret: Secret::new(CANARY.to_owned()).unwrap(),
     };
     Network {
@@ -96,18 +96,21 @@ fn not_in_the_guests_memory() {
             }
         }
         assert_eq!(pages, 5);
-        // The counterpart: a guest that is given the token has it in its memory.
-        let given = Credential::Value(CANARY.to_owned());
+        // The counterpart: a guest that is given the token has it in its memory. Many times over, since what was freed
+        // at the end of the call may be in use again.
+        let given = Credential::Value([CANARY; 64].concat());
         let (_, memory) = plugin.collect_then_dump(&network, &config, &given, None).await.result.unwrap();
         assert!(holds_canary(&memory));
     });
     // And it did go out with every request.
-    assert!(stand_in.gitlab.requests().iter().all(|request| request.header("private-token") == Some(CANARY)));
+    let sent = format!("Bearer {CANARY}");
+    assert!(stand_in.gitlab.requests().iter().all(|request| request.header("authorization") == Some(&sent)));
 }
 
 #[test]
 fn not_in_any_output() {
-    let faults = ["users@3=error-500", "license@3=html-502"].map(|fault| fault.parse().unwrap()).to_vec();
+    let mut faults = support::lasting("users", 3, "error-500");
+    faults.extend(support::lasting("license", 3, "html-502"));
     let stand_in = StandIn::start(Options { users: 350, faults, ..Options::default() });
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");

@@ -1,4 +1,5 @@
-//! *Test connection* as the administrator sees it, for each kind of caller and instance. Pinned in `snapshots/`.
+//! *Test connection* as the administrator sees it, for every kind of GitLab and caller. Pinned in `snapshots/`, one file
+//! for each deployment and one for the mistakes that are made with tokens.
 
 use std::fmt::Write as _;
 
@@ -6,68 +7,116 @@ use fake_gitlab::{Options, Scenario, Tokens};
 use serde_json::Value;
 use time::macros::date;
 
-use crate::support::{Cli, StandIn};
+use crate::support::{Cli, StandIn, expected};
 
-/// Dates, and the days until them, depend on the day of the run.
+/// Days, and the number of days until them, depend on the day of the run.
 fn without_dates(text: &str) -> String {
-    let words = text.split(' ').map(|word| {
-        let bare = word.trim_end_matches(['.', ',']);
-        let is_date = bare.len() == 10 && bare.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        if is_date { format!("DATE{}", &word[10..]) } else { word.to_owned() }
-    });
-    let text = words.collect::<Vec<_>>().join(" ");
-    text.split("another ")
-        .enumerate()
-        .map(|(place, part)| {
-            let days = part.trim_start_matches(|character: char| character.is_ascii_digit());
-            if place > 0 && days.len() < part.len() {
-                format!("another N{days}")
-            } else if place > 0 {
-                format!("another {part}")
-            } else {
-                part.to_owned()
-            }
-        })
-        .collect()
+    let digit = |byte: &u8| byte.is_ascii_digit();
+    let is_day = |word: &str| {
+        let bytes = word.as_bytes();
+        let dashes = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
+        bytes.len() == 10 && dashes && bytes.iter().filter(|byte| digit(byte)).count() == 8
+    };
+    let mut without = String::new();
+    let mut before = "";
+    for word in text.split_inclusive([' ', '\n']) {
+        let bare = word.trim_end_matches([' ', '\n', '.', ',']);
+        let rest = &word[bare.len()..];
+        let is_count =
+            matches!(before, "another " | "in ") && word.ends_with(' ') && bare.bytes().all(|byte| digit(&byte));
+        without.push_str(if is_day(bare) {
+            "DATE"
+        } else if is_count {
+            "N"
+        } else {
+            bare
+        });
+        without.push_str(rest);
+        before = word;
+    }
+    without
+}
+
+/// What the administrator is told, with the rules that hold for every report.
+fn told(stand_in: &StandIn, scenario: Scenario, token: &str, settings: &[&str]) -> String {
+    let mut told = String::new();
+    let ran = Cli::source("test", &stand_in.url(), token)
+        .args(["--set", &format!("deployment={}", scenario.deployment()), "--json"])
+        .args(settings)
+        .run();
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let outcome = report["outcome"].as_str().unwrap();
+    assert_eq!(ran.code, Some(if outcome == "fail" { 1 } else { 0 }), "{scenario} {token}: {}", ran.stderr);
+    writeln!(told, "{outcome}").unwrap();
+    for check in report["checks"].as_array().unwrap() {
+        let word = |key: &str| check[key].as_str().unwrap_or_default();
+        let needs_hint = matches!(word("status"), "warn" | "fail");
+        assert_eq!(check["hint"].is_string(), needs_hint, "{check}");
+        assert!(word("detail").ends_with('.') || word("detail").ends_with('!'), "{check}");
+        if word("status") == "skipped" {
+            writeln!(told, "  skipped {}", word("id")).unwrap();
+            continue;
+        }
+        writeln!(told, "  {} {}: {}", word("status"), word("id"), word("detail")).unwrap();
+        if needs_hint {
+            writeln!(told, "    → {}", word("hint")).unwrap();
+        }
+    }
+    let text = told.replace(&stand_in.gitlab.address().port().to_string(), "PORT");
+    without_dates(&text)
+}
+
+fn start(scenario: Scenario) -> StandIn {
+    StandIn::start(Options { scenario, users: 60, ..Options::default() })
 }
 
 #[test]
-fn checks_of_each_caller_and_instance() {
-    let mut told = String::new();
-    for (scenario, token) in [
-        (Scenario::SelfManagedPremium, Tokens::ADMINISTRATOR),
-        (Scenario::SelfManagedPremium, Tokens::USER_SCOPE),
-        (Scenario::SelfManagedPremium, Tokens::MEMBER),
-        (Scenario::SelfManagedPremium, Tokens::EXPIRED),
-        (Scenario::SelfManagedPremium, Tokens::REVOKED),
-        (Scenario::SelfManagedPremium, Tokens::BLOCKED),
-        (Scenario::SelfManagedPremium, "glpat-mistyped"),
-        (Scenario::SelfManagedUltimate, Tokens::ADMINISTRATOR),
-        (Scenario::AdminMode, Tokens::ADMINISTRATOR),
-        (Scenario::AdminMode, Tokens::ADMIN_MODE),
-        (Scenario::Unlicensed, Tokens::ADMINISTRATOR),
-        (Scenario::Community, Tokens::ADMINISTRATOR),
-        (Scenario::Older, Tokens::ADMINISTRATOR),
-        (Scenario::Subpath, Tokens::ADMINISTRATOR),
-    ] {
-        let stand_in = StandIn::start(Options { scenario, users: 60, ..Options::default() });
-        let ran = Cli::source("test", &stand_in.url(), token).arg("--json").run();
-        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
-        let outcome = report["outcome"].as_str().unwrap();
-        assert_eq!(ran.code, Some(if outcome == "fail" { 1 } else { 0 }), "{scenario:?} {token}: {}", ran.stderr);
-        writeln!(told, "{} with {token}: {outcome}", scenario.name()).unwrap();
-        for check in report["checks"].as_array().unwrap() {
-            let word = |key: &str| check[key].as_str().unwrap_or_default();
-            let needs_hint = matches!(word("status"), "warn" | "fail");
-            assert_eq!(check["hint"].is_string(), needs_hint, "{check}");
-            writeln!(told, "  {} {}: {}", word("status"), word("id"), word("detail")).unwrap();
-            if needs_hint {
-                writeln!(told, "    → {}", word("hint")).unwrap();
-            }
+fn checks_of_every_scenario() {
+    for (name, gitlab_com) in [("self_managed", false), ("gitlab_com", true)] {
+        let mut all = String::new();
+        for scenario in Scenario::ALL.into_iter().filter(|scenario| expected::is_gitlab_com(*scenario) == gitlab_com) {
+            let about = scenario.about();
+            let checks = told(&start(scenario), scenario, scenario.caller(), &[]);
+            writeln!(all, "{}, {about}: {checks}", scenario.name()).unwrap();
         }
-        told = told.replace(&stand_in.gitlab.address().port().to_string(), "PORT");
+        insta::assert_snapshot!(name, all);
     }
-    insta::assert_snapshot!("checks", without_dates(&told));
+}
+
+#[test]
+fn checks_of_mistakes_with_tokens_and_settings() {
+    let (premium, com) = (Scenario::SelfManagedPremium, Scenario::GitlabCom);
+    let mistakes: [(&str, Scenario, &str, &[&str]); 17] = [
+        ("a token that was mistyped", premium, "glpat-mistyped", &[]),
+        ("an expired token", premium, Tokens::EXPIRED, &[]),
+        ("a revoked token", premium, Tokens::REVOKED, &[]),
+        ("a token with the scope read_user alone", premium, Tokens::USER_SCOPE, &[]),
+        ("the token of a blocked account", premium, Tokens::BLOCKED, &[]),
+        ("the token of an ordinary member", premium, Tokens::MEMBER, &[]),
+        ("a token that ends soon", premium, Tokens::EXPIRING, &[]),
+        ("an administrator's OAuth token", premium, Tokens::OAUTH, &[]),
+        ("Admin Mode, and a token without its scope", Scenario::AdminMode, Tokens::ADMINISTRATOR, &[]),
+        ("a group of GitLab.com that the user is not in", com, Tokens::STRANGER, &["--set", "group=MAINTAINED"]),
+        ("a mistyped token for GitLab.com", com, "glpat-mistyped", &[]),
+        ("an expired token for GitLab.com", com, Tokens::EXPIRED, &[]),
+        ("a revoked token for GitLab.com", com, Tokens::REVOKED, &[]),
+        ("GitLab.com with the scope read_user alone", com, Tokens::USER_SCOPE, &[]),
+        ("a group of GitLab.com that is not there", com, Tokens::OWNER, &["--set", "group=no-such-group"]),
+        ("a group of GitLab.com whose Maintainer asks", com, Tokens::MAINTAINER, &["--set", "group=MAINTAINED"]),
+        ("GitLab.com without add-on seats", com, Tokens::OWNER, &["--set", "add_ons=false"]),
+    ];
+    let mut all = String::new();
+    for (name, scenario, token, settings) in mistakes {
+        let stand_in = start(scenario);
+        // The path is invented from the seed.
+        let maintained = stand_in.gitlab.truth().groups.first().map(|group| format!("group={}", group.path));
+        let settings: Vec<&str> = settings
+            .iter()
+            .map(|word| if word.ends_with("MAINTAINED") { maintained.as_deref().unwrap() } else { *word })
+            .collect();
+        writeln!(all, "{name}: {}", told(&stand_in, scenario, token, &settings)).unwrap();
+    }
+    insta::assert_snapshot!("mistakes_with_tokens", all);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //!
 //! | figure | rule |
 //! | --- | --- |
-//! | row | an assignment that holds a seat, or of which the source does not say |
+//! | row | an assignment that holds a seat, or of which the source does not say; each once, as it came first |
 //! | start | `assigned_on`, else the day of this run, marked as first seen |
 //! | end | the earlier of `ends_on` and the pool's `term_end` |
 //! | last active | the later of `last_activity_on` and the day of `last_sign_in_at` |
@@ -12,7 +12,8 @@
 //!
 //! Exactly 90 days is not unused. Activity that cannot be read is never called unused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use serde::Serialize;
 use time::{Date, Duration};
@@ -60,12 +61,15 @@ pub struct UnusedSeat {
     pub created: Option<String>,
 }
 
-/// Turns batches into rows. Holds the source and the pools, which are few; of users only those of the batch at hand.
+/// Turns batches into rows. Holds the source and the pools, which are few; of users only those of the batch at hand, and
+/// eight bytes for each row made.
 pub struct Allocation {
     today: Date,
     server: String,
     vendor: String,
     pools: BTreeMap<String, Pool>,
+    hasher: RandomState,
+    made: HashSet<u64>,
 }
 
 /// The rows of one batch.
@@ -81,7 +85,14 @@ impl Allocation {
     /// Rows as of `today`.
     #[must_use]
     pub fn new(today: Date) -> Self {
-        Self { today, server: String::new(), vendor: String::new(), pools: BTreeMap::new() }
+        Self {
+            today,
+            server: String::new(),
+            vendor: String::new(),
+            pools: BTreeMap::new(),
+            hasher: RandomState::new(),
+            made: HashSet::new(),
+        }
     }
 
     /// The pools seen so far.
@@ -113,8 +124,11 @@ impl Allocation {
                     let (Some(pool), Some(user)) = (pool, users.get(assignment.user_id.as_str())) else {
                         continue;
                     };
-                    rows.allocation.push(self.row(pool, user, assignment));
-                    rows.unused.extend(self.unused(pool, user, assignment));
+                    // Somebody who stands in several lists of the service is delivered several times.
+                    if self.made.insert(self.hasher.hash_one((&assignment.pool_id, &assignment.user_id))) {
+                        rows.allocation.push(self.row(pool, user, assignment));
+                        rows.unused.extend(self.unused(pool, user, assignment));
+                    }
                 }
             }
         }
@@ -247,6 +261,22 @@ mod tests {
             let found = rows(samples::pool(), idle.clone(), assignment);
             assert_eq!((found.0.is_some(), found.1.is_some()), (row, unused), "{consumes_seat:?}");
         }
+    }
+
+    #[test]
+    fn somebody_who_is_delivered_twice_has_one_row() {
+        let idle = || Entry::User(User { last_activity_on: day("2020-01-01"), ..samples::user() });
+        let other = Pool { pool_id: "other".to_owned(), ..samples::pool() };
+        let in_other = Assignment { pool_id: "other".to_owned(), ..samples::assignment() };
+        let mut allocation = Allocation::new(TODAY);
+        let first = vec![Entry::Source(samples::source()), Entry::Pool(samples::pool()), Entry::Pool(other), idle()];
+        allocation.rows(&samples::batch(first));
+        let mut made = Vec::new();
+        for assignment in [samples::assignment(), in_other, samples::assignment()] {
+            let rows = allocation.rows(&samples::batch(vec![idle(), Entry::Assignment(assignment)]));
+            made.push((rows.allocation.len(), rows.unused.len()));
+        }
+        assert_eq!(made, [(1, 1), (1, 1), (0, 0)]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::policy::limits::Limits;
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
 /// Where pages go.
-pub trait PageSink {
+pub trait PageSink: Send {
     /// Takes one page, whole or not at all.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ pub trait PageSink {
 }
 
 /// Who is told how it goes.
-pub trait Observer {
+pub trait Observer: Send {
     /// After each page.
     fn progress(&mut self, progress: &Progress);
     /// Before a wait that the service asked for.

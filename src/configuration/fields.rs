@@ -56,6 +56,8 @@ pub struct Descriptor {
     pub credential_field: &'static str,
     /// The header that carries it.
     pub credential_header: &'static str,
+    /// What stands before it there.
+    pub credential_prefix: &'static str,
     /// The form, in order.
     pub fields: &'static [Field],
 }
@@ -66,8 +68,12 @@ pub const VENDOR: &str = "GitLab";
 /// Version of this plugin; also in the `User-Agent`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The header of a personal, group, project or service-account token (GitLab REST authentication, all versions).
-pub const CREDENTIAL_HEADER: &str = "private-token";
+/// The header of every kind of token: personal, group, project, service-account and OAuth (GitLab REST and GraphQL
+/// authentication, all versions). `PRIVATE-TOKEN` would not take the last.
+pub const CREDENTIAL_HEADER: &str = "authorization";
+
+/// What stands before the token in that header.
+pub const CREDENTIAL_PREFIX: &str = "Bearer ";
 
 /// Keys of the form.
 pub mod key {
@@ -113,9 +119,9 @@ const FIELDS: &[Field] = &[
     Field {
         key: key::TOKEN,
         label: "Access token",
-        help: "A personal access token of an instance administrator with the scopes `read_api` and `read_user`, and \
-               `admin_mode` as well where the instance uses Admin Mode. In GitLab: your avatar, Preferences, Access \
-               tokens. Nothing is ever written with it.",
+        help: "A token with the scopes `read_api` and `read_user`: on GitLab.com of an Owner of the group, or a group \
+               access token with that role; on your own GitLab of an administrator, with `admin_mode` as well where \
+               Admin Mode is used. In GitLab: your avatar, Preferences, Access tokens. Nothing is ever written with it.",
         kind: FieldKind::Secret,
         required: true,
         ..PLAIN
@@ -144,8 +150,8 @@ const FIELDS: &[Field] = &[
     Field {
         key: key::MEMBERSHIPS,
         label: "Look up role and date of every seat",
-        help: "GitLab.com only: asks once more for each holder, which takes minutes in large groups. Gives the highest \
-               role and since when the person is a member.",
+        help: "GitLab.com only: asks twice more for each holder, which takes minutes in large groups. Gives the highest \
+               role and the earliest membership below the group, too; without it, those in the group itself.",
         kind: FieldKind::Boolean,
         default_value: Some("false"),
         ..PLAIN
@@ -193,6 +199,7 @@ pub const fn describe() -> Descriptor {
         version: VERSION,
         credential_field: key::TOKEN,
         credential_header: CREDENTIAL_HEADER,
+        credential_prefix: CREDENTIAL_PREFIX,
         fields: FIELDS,
     }
 }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::base_url::BaseUrl;
+use crate::gitlab::json::object;
 
 /// Version of the written form.
 const FORM: u8 = 1;
@@ -57,17 +58,31 @@ pub struct Settings {
 #[error("The stored settings were not made by this version of the plugin.")]
 pub struct NotOurs;
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    v: u8,
-    base_url: String,
-    deployment: Deployment,
-    group: Option<String>,
-    memberships: bool,
-    add_ons: bool,
-    identity: IdentityLevel,
-    max_concurrency: u8,
+object! {
+    /// The written form, in this order.
+    #[derive(Serialize)]
+    pub struct Written {
+        needed {
+            /// Version of this form.
+            pub v: u8,
+            /// Where GitLab is.
+            pub base_url: String,
+            /// How it is run.
+            pub deployment: Deployment,
+        }
+        optional {
+            /// Only this group.
+            pub group: Option<String>,
+            /// Whether memberships are wanted.
+            pub memberships: bool,
+            /// Whether add-ons are wanted.
+            pub add_ons: bool,
+            /// How much of a person is delivered.
+            pub identity: Option<IdentityLevel>,
+            /// Requests at once.
+            pub max_concurrency: u8,
+        }
+    }
 }
 
 impl Settings {
@@ -83,7 +98,7 @@ impl Settings {
             group: self.group.clone(),
             memberships: self.memberships,
             add_ons: self.add_ons,
-            identity: self.identity,
+            identity: Some(self.identity),
             max_concurrency: self.max_concurrency,
         };
         serde_json::to_string(&written).map_err(|_| NotOurs)
@@ -101,7 +116,7 @@ impl Settings {
             group: written.group,
             memberships: written.memberships,
             add_ons: written.add_ons,
-            identity: written.identity,
+            identity: written.identity.ok_or(NotOurs)?,
             max_concurrency: written.max_concurrency,
         };
         let in_range = (1..=super::MOST_CONCURRENT).contains(&settings.max_concurrency);

@@ -11,10 +11,10 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::failure::Rejection;
+use crate::gitlab::json::{Text, object};
 use crate::gitlab::scalars::Moment;
 use crate::quoting::quoted;
 use crate::transport::{Response, TransportError};
@@ -45,6 +45,8 @@ pub enum Refusal {
     NoAnswer(TransportError),
     /// 401 for the token; a sentence of GitLab's if there is a telling one.
     Token(Rejection, Option<String>),
+    /// 401 of GraphQL, which says the same of a token that is not valid and of one without `read_api`.
+    TokenOrScope,
     /// 403: the token's scopes do not reach; which would do.
     Scope(Vec<String>),
     /// 403: a fine-grained token lacks a permission; GitLab's sentence.
@@ -65,10 +67,22 @@ pub enum Refusal {
     ServerError(u16),
     /// Any other status; GitLab's sentence.
     Unexpected(u16, String),
+    /// 200 of GraphQL: this version or edition does not know a part of the query; GitLab's sentence.
+    NotInSchema(String),
+    /// 200 of GraphQL without data; GitLab's sentence.
+    QueryFailed(String),
     /// The answer is not GitLab's API.
     NotTheApi(Stranger),
     /// 200, and not what the endpoint answers. What is wrong, without any of the content.
     Unreadable(String),
+}
+
+impl Refusal {
+    /// JSON came, and not what this endpoint answers.
+    #[must_use]
+    pub fn another_service() -> Self {
+        Self::NotTheApi(Stranger::OtherContent("JSON of another service".to_owned()))
+    }
 }
 
 impl From<TransportError> for Refusal {
@@ -90,16 +104,18 @@ pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -
         Content::Page => return Err(Refusal::NotTheApi(page(response))),
         Content::Other(kind) => return Err(Refusal::NotTheApi(Stranger::OtherContent(kind))),
     }
-    serde_json::from_slice(&response.body).map_err(|error| {
-        // The error's own text can quote the body, so that only its kind and place are kept.
-        let what = match error.classify() {
-            serde_json::error::Category::Syntax => "is no valid JSON",
-            serde_json::error::Category::Eof => "ends in the middle of its JSON",
-            serde_json::error::Category::Data => "is JSON of another shape than documented",
-            serde_json::error::Category::Io => "cannot be read",
-        };
-        Refusal::Unreadable(format!("the answer {what} (line {}, column {})", error.line(), error.column()))
-    })
+    serde_json::from_slice(&response.body).map_err(|error| unreadable(&error))
+}
+
+/// The error's own text can quote the body, so that only its kind and place are kept.
+pub(super) fn unreadable(error: &serde_json::Error) -> Refusal {
+    let what = match error.classify() {
+        serde_json::error::Category::Syntax => "is no valid JSON",
+        serde_json::error::Category::Eof => "ends in the middle of its JSON",
+        serde_json::error::Category::Data => "is JSON of another shape than documented",
+        serde_json::error::Category::Io => "cannot be read",
+    };
+    Refusal::Unreadable(format!("the answer {what} (line {}, column {})", error.line(), error.column()))
 }
 
 /// The same for an answer that may not have come.
@@ -110,13 +126,17 @@ pub fn decode<T: DeserializeOwned>(answer: Result<Response, Refusal>, clock: &dy
     read(&answer?, clock)
 }
 
-enum Content {
+/// What a body is.
+pub(super) enum Content {
+    /// JSON.
     Json,
+    /// A web page.
     Page,
+    /// Anything else, by its content type.
     Other(String),
 }
 
-fn content(response: &Response) -> Content {
+pub(super) fn content(response: &Response) -> Content {
     let Some(kind) = response.header("content-type") else {
         let looks_like_json = response
             .body
@@ -135,7 +155,8 @@ fn content(response: &Response) -> Content {
     }
 }
 
-fn refusal(response: &Response, clock: &dyn Clock) -> Refusal {
+/// The meaning of an answer that is not 200.
+pub(super) fn refusal(response: &Response, clock: &dyn Clock) -> Refusal {
     let status = response.status;
     match status {
         300..=399 => return Refusal::NotTheApi(redirect(response)),
@@ -157,7 +178,7 @@ fn refusal(response: &Response, clock: &dyn Clock) -> Refusal {
         404 => match (error.error, error.message) {
             (Some(_), _) => Refusal::NoSuchEndpoint,
             (None, Some(_)) => Refusal::NotFound,
-            (None, None) => Refusal::NotTheApi(Stranger::OtherContent("JSON of another service".to_owned())),
+            (None, None) => Refusal::another_service(),
         },
         410 => Refusal::NoSuchEndpoint,
         500..=599 => Refusal::ServerError(status),
@@ -172,24 +193,79 @@ struct ErrorBody {
     error: Option<String>,
     description: Option<String>,
     scope: Option<String>,
+    /// The first one of GraphQL's.
+    query: Option<String>,
+}
+
+object! {
+    /// The keys of both families.
+    pub struct Written {
+        needed {}
+        optional {
+            /// Of an endpoint.
+            pub message: Text,
+            /// Of the layers before it.
+            pub error: Text,
+            /// A sentence beside `error`.
+            pub error_description: Text,
+            /// Scopes that would do.
+            pub scope: Text,
+        }
+    }
+}
+
+object! {
+    /// A sentence within `message`.
+    pub struct Nested {
+        needed {}
+        optional {
+            /// What holds it.
+            pub message: Option<Inner>,
+        }
+    }
+}
+
+object! {
+    /// What holds a sentence.
+    pub struct Inner {
+        needed {}
+        optional {
+            /// Of the limiter.
+            pub error: Text,
+            /// Of GraphQL.
+            pub message: Text,
+        }
+    }
+}
+
+object! {
+    /// GraphQL's errors.
+    pub struct Queried {
+        needed {}
+        optional {
+            /// In its order.
+            pub errors: Option<Vec<Inner>>,
+        }
+    }
 }
 
 impl ErrorBody {
     fn read(body: &[u8]) -> Self {
-        let value: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let written: Written = serde_json::from_slice(body).unwrap_or_default();
         // The limiter of single endpoints nests its sentence: {"message":{"error":"…"}}.
-        let nested = || Some(value.get("message")?.get("error")?.as_str()?.to_owned());
+        let nested = || serde_json::from_slice::<Nested>(body).ok()?.message?.error.0;
+        let query = || serde_json::from_slice::<Queried>(body).ok()?.errors?.into_iter().next()?.message.0;
         Self {
-            message: text("message").or_else(nested),
-            error: text("error"),
-            description: text("error_description"),
-            scope: text("scope"),
+            message: written.message.0.or_else(nested),
+            error: written.error.0,
+            description: written.error_description.0,
+            scope: written.scope.0,
+            query: query(),
         }
     }
 
     fn sentence(self) -> String {
-        quoted(&self.description.or(self.message).or(self.error).unwrap_or_default())
+        quoted(&self.description.or(self.message).or(self.error).or(self.query).unwrap_or_default())
     }
 }
 
@@ -199,6 +275,9 @@ fn unauthorized(body: &ErrorBody) -> Refusal {
     };
     if contains(&body.error, "sign in or sign up") || contains(&body.message, "sign in or sign up") {
         return Refusal::NotTheApi(Stranger::SignInPage);
+    }
+    if body.query.is_some() {
+        return Refusal::TokenOrScope;
     }
     if body.error.as_deref() == Some("invalid_token") {
         if contains(&body.description, "expired") {
@@ -224,6 +303,7 @@ fn forbidden(body: &ErrorBody) -> Refusal {
         _ => {}
     }
     let sentence = body.message.as_deref().and_then(|message| message.strip_prefix("403 Forbidden - "));
+    let sentence = sentence.or(body.query.as_deref());
     match sentence.map(quoted) {
         Some(words) if !words.is_empty() => Refusal::Account(words),
         _ => Refusal::NotAllowed,
@@ -231,7 +311,7 @@ fn forbidden(body: &ErrorBody) -> Refusal {
 }
 
 /// A page of a content delivery network which lets browsers through and nothing else.
-fn asks_for_browser(response: &Response) -> bool {
+pub(super) fn asks_for_browser(response: &Response) -> bool {
     response.header("cf-mitigated").is_some()
         || (response.status == 503 && begins_with_words(&response.body, "checking your browser"))
 }
@@ -263,16 +343,26 @@ fn redirect(response: &Response) -> Stranger {
     Stranger::OtherHost(quoted(host))
 }
 
-/// `Retry-After` in seconds (GitLab) or as a date (proxies) minus now, else `RateLimit-Reset` (Unix time) minus now.
-/// Some versions and limiters send neither.
-fn wait(response: &Response, clock: &dyn Clock) -> Option<u32> {
-    let number = |name: &str| response.header(name)?.trim().parse::<u64>().ok();
-    let date = || Moment::from_http_date(response.header("retry-after")?.trim()).map(Moment::unix_seconds);
-    let seconds = number("retry-after").or_else(|| {
-        let until = date().or_else(|| number("ratelimit-reset"))?;
-        Some(until.saturating_sub(clock.unix_seconds()))
-    })?;
-    u32::try_from(seconds.min(LONGEST_WAIT)).ok()
+/// How long a 429 asks to wait: `Retry-After`, else `RateLimit-Reset` (Unix time) minus now. Some versions and limiters
+/// send neither.
+pub(super) fn wait(response: &Response, clock: &dyn Clock) -> Option<u32> {
+    retry_after(response, clock).or_else(|| until(header_number(response, "ratelimit-reset")?, clock))
+}
+
+/// `Retry-After` in seconds (GitLab) or as a date (proxies) minus now.
+pub(super) fn retry_after(response: &Response, clock: &dyn Clock) -> Option<u32> {
+    match header_number(response, "retry-after") {
+        Some(seconds) => u32::try_from(seconds.min(LONGEST_WAIT)).ok(),
+        None => until(Moment::from_http_date(response.header("retry-after")?.trim())?.unix_seconds(), clock),
+    }
+}
+
+fn header_number(response: &Response, name: &str) -> Option<u64> {
+    response.header(name)?.trim().parse().ok()
+}
+
+fn until(moment: u64, clock: &dyn Clock) -> Option<u32> {
+    u32::try_from(moment.saturating_sub(clock.unix_seconds()).min(LONGEST_WAIT)).ok()
 }
 
 #[cfg(test)]

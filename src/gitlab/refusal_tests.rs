@@ -3,10 +3,12 @@
 
 use super::*;
 use crate::clock::FixedClock;
+use crate::configuration::settings::Deployment;
 use crate::failure::Failure;
 use crate::gitlab::endpoint::Endpoint;
 use crate::scripted::{and_header, json, response, settings};
 use crate::transport::Unreachable;
+use serde_json::Value;
 
 const NOW: FixedClock = FixedClock(1_769_904_000);
 
@@ -170,6 +172,7 @@ fn each_refusal_becomes_its_failure_with_a_remedy() {
         (Refusal::Token(Rejection::Expired, None), "Unauthorized { reason: Expired", "expired"),
         (Refusal::Token(Rejection::Revoked, None), "Unauthorized { reason: Revoked", "revoked"),
         (Refusal::Token(Rejection::Rejected, None), "Unauthorized { reason: Rejected", "does not know"),
+        (Refusal::TokenOrScope, "Unauthorized { reason: Rejected", "or it lacks the scope read_api"),
         (Refusal::Scope(vec!["api".into(), "read_api".into()]), "Forbidden { missing: \"read_api\"", "api or read_api"),
         (Refusal::Scope(vec!["sudo".into()]), "Forbidden { missing: \"sudo\"", "sudo"),
         (Refusal::Permission("Member".into()), "Forbidden { missing: \"read_api\"", "Member"),
@@ -182,6 +185,8 @@ fn each_refusal_becomes_its_failure_with_a_remedy() {
         (Refusal::BrowserCheck(403), "Upstream { status: 403", "bot check"),
         (Refusal::ServerError(502), "Upstream { status: 502", "502"),
         (Refusal::Unexpected(418, String::new()), "Malformed { why: \"expected status 200, status 418 came\"", "418"),
+        (Refusal::NotInSchema("the field x".into()), "NotFound(", "the field x"),
+        (Refusal::QueryFailed("No.".into()), "Malformed { why: \"expected data, an error came: No.\"", "No."),
         (
             Refusal::NotTheApi(Stranger::SignInPage),
             "Malformed { why: \"a sign-in page instead of JSON\"",
@@ -214,5 +219,24 @@ fn hints_about_tokens_lead_to_the_page_that_makes_one() {
     for refusal in [Refusal::Token(Rejection::Expired, None), Refusal::Scope(vec![])] {
         let hint = refusal.explanation(&settings).hint.unwrap();
         assert!(hint.contains("https://gitlab.example/git/-/user_settings/personal_access_tokens?name=license-broker&scopes=read_api,read_user"));
+    }
+}
+
+/// Who would do is another on each offering.
+#[test]
+fn the_remedy_names_the_role_that_may_read_seats() {
+    let mut settings = settings("https://gitlab.com");
+    for (deployment, role, words) in [
+        (Deployment::SelfManaged, "administrator", "an administrator of this GitLab"),
+        (Deployment::GitlabCom, "Owner", "an Owner of the top-level group"),
+    ] {
+        settings.deployment = deployment;
+        for refusal in [Refusal::NotAllowed, Refusal::NotFound, Refusal::Account("Blocked.".into())] {
+            let hint = refusal.explanation(&settings).hint.unwrap();
+            assert!(hint.contains(words), "{hint}");
+        }
+        let failure = Refusal::NotAllowed.into_failure_at(crate::gitlab::graphql::NAME, &settings);
+        let Failure::Forbidden { missing, explanation } = failure else { unreachable!("a 403 is a missing right") };
+        assert_eq!((missing.as_str(), explanation.endpoint.as_deref()), (role, Some("POST /api/graphql")));
     }
 }

@@ -6,7 +6,7 @@
 
 use super::endpoint::Endpoint;
 use super::refusal::{Refusal, Stranger};
-use crate::configuration::settings::Settings;
+use crate::configuration::settings::{Deployment, Settings};
 use crate::failure::{Explanation, Failure, Rejection};
 use crate::transport::{TransportError, Unreachable};
 
@@ -14,7 +14,13 @@ impl Refusal {
     /// The failure of a call that stopped at this refusal.
     #[must_use]
     pub fn into_failure(self, endpoint: &Endpoint, settings: &Settings) -> Failure {
-        let explanation = self.explanation(settings).at(endpoint.name());
+        self.into_failure_at(endpoint.name(), settings)
+    }
+
+    /// The same for anything else that was asked, by method and path: [`super::graphql::NAME`].
+    #[must_use]
+    pub fn into_failure_at(self, name: impl Into<String>, settings: &Settings) -> Failure {
+        let explanation = self.explanation(settings).at(name);
         match self {
             Self::NoAnswer(TransportError::Denied(_)) => Failure::DeniedByHost(explanation),
             Self::NoAnswer(TransportError::Tls(_)) => Failure::Tls(explanation),
@@ -23,17 +29,21 @@ impl Refusal {
                 Failure::Malformed { why: format!("expected at most {limit} bytes, more came"), explanation }
             }
             Self::Token(reason, _) => Failure::Unauthorized { reason, explanation },
+            Self::TokenOrScope => Failure::Unauthorized { reason: Rejection::Rejected, explanation },
             Self::Scope(scopes) => Failure::Forbidden { missing: sufficient_scope(&scopes), explanation },
             Self::Permission(_) => Failure::Forbidden { missing: "read_api".to_owned(), explanation },
             Self::Account(_) => Failure::Forbidden { missing: "an active account".to_owned(), explanation },
-            Self::NotAllowed => Failure::Forbidden { missing: "administrator".to_owned(), explanation },
-            Self::NoSuchEndpoint | Self::NotFound => Failure::NotFound(explanation),
+            Self::NotAllowed => Failure::Forbidden { missing: role(settings).0.to_owned(), explanation },
+            Self::NoSuchEndpoint | Self::NotFound | Self::NotInSchema(_) => Failure::NotFound(explanation),
             Self::TooOften(retry_after) => Failure::RateLimited { retry_after, explanation },
             Self::BrowserCheck(status) | Self::ServerError(status) => Failure::Upstream { status, explanation },
             Self::Unexpected(status, _) => {
                 Failure::Malformed { why: format!("expected status 200, status {status} came"), explanation }
             }
             Self::NotTheApi(stranger) => Failure::Malformed { why: stranger.why(), explanation },
+            Self::QueryFailed(sentence) => {
+                Failure::Malformed { why: format!("expected data, an error came: {sentence}"), explanation }
+            }
             Self::Unreadable(why) => Failure::Malformed { why, explanation },
         }
     }
@@ -59,6 +69,10 @@ impl Refusal {
                 "Enter the token again, whole and of this GitLab, or create a new one at {}",
                 settings.token_page()
             )),
+            Self::TokenOrScope => Explanation::new(
+                "GitLab's GraphQL does not accept the access token: it is not valid any more, or it lacks the scope read_api.",
+            )
+            .hint(new_token()),
             Self::Scope(scopes) => Explanation::new(format!(
                 "The access token lacks a scope; GitLab asks for {}.",
                 if scopes.is_empty() { "read_api".to_owned() } else { scopes.join(" or ") }
@@ -75,15 +89,18 @@ impl Refusal {
                 ))
             }
             Self::Account(sentence) => Explanation::new(format!("GitLab does not let the token's account in: {sentence}"))
-                .hint("Sign in to GitLab as the token's user and settle this, or use the token of another administrator."),
+                .hint(format!(
+                    "Have GitLab's administrator unblock or activate the account, or sign in as its user and do what GitLab asks for; or else use the token of {}.",
+                    role(settings).1
+                )),
             Self::NotAllowed => Explanation::new(
                 "GitLab answers 403: the token's user may not do this, or GitLab does not accept the broker's network address.",
             )
-            .hint("Use the token of an administrator of this GitLab; if it is one, have the address restrictions checked."),
+            .hint(format!("Use the token of {}; if it is one, have the address restrictions checked.", role(settings).1)),
             Self::NoSuchEndpoint => Explanation::new("This GitLab has no such endpoint.")
                 .hint("Check that the address is that of a GitLab Enterprise Edition and that it is up to date."),
             Self::NotFound => Explanation::new("GitLab did not find what was asked for, or hides it from the token's user.")
-                .hint("Use the token of an administrator of this GitLab."),
+                .hint(format!("Use the token of {}.", role(settings).1)),
             Self::TooOften(wait) => Explanation::new(match wait {
                 Some(seconds) => format!("GitLab has received too many requests and asks to wait for {seconds} seconds."),
                 None => "GitLab has received too many requests and does not say how long to wait.".to_owned(),
@@ -100,6 +117,11 @@ impl Refusal {
             }
             Self::Unexpected(status, sentence) => {
                 Explanation::new(format!("GitLab answered with status {status}: {sentence}")).hint(report_it())
+            }
+            Self::NotInSchema(sentence) => Explanation::new(format!("This GitLab's GraphQL does not know what was asked: {sentence}"))
+                .hint("It is of another version or edition than this was made for; upgrade GitLab if it is an old one."),
+            Self::QueryFailed(sentence) => {
+                Explanation::new(format!("GitLab's GraphQL refused to answer: {sentence}")).hint(report_it())
             }
             Self::NotTheApi(stranger) => Explanation::new(format!("{base} does not answer as GitLab's API: {}.", stranger.why()))
                 .hint(stranger.remedy()),
@@ -158,6 +180,14 @@ fn no_answer(error: &TransportError, settings: &Settings) -> Explanation {
                 Unreachable::Other => "Repeat later; if it stays, have the network between broker and GitLab checked.",
             })
         }
+    }
+}
+
+/// Who may read seats: GitLab's name of the role, and the words for its holder.
+const fn role(settings: &Settings) -> (&'static str, &'static str) {
+    match settings.deployment {
+        Deployment::SelfManaged => ("administrator", "an administrator of this GitLab"),
+        Deployment::GitlabCom => ("Owner", "an Owner of the top-level group"),
     }
 }
 

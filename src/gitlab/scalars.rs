@@ -55,7 +55,9 @@ impl PartialOrd for Id {
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw: &RawValue = Deserialize::deserialize(deserializer)?;
-        Self::parse(raw.get().trim_matches('"'))
+        let text = raw.get().trim_matches('"');
+        // GraphQL: "gid://gitlab/User/42".
+        Self::parse(text.rsplit('/').next().unwrap_or(text))
             .ok_or_else(|| D::Error::custom("an identifier is no positive whole number"))
     }
 }
@@ -164,6 +166,12 @@ impl Moment {
         let moment = Self::parse(&format!("{year}-{month:02}-{day}T{time}Z"))?;
         let number = moment.0.weekday().number_days_from_monday();
         WEEKDAYS.get(usize::from(number)).is_some_and(|name| *name == weekday).then_some(moment)
+    }
+
+    /// Its UTC day, `YYYY-MM-DD`.
+    #[must_use]
+    pub fn day(self) -> String {
+        Day(self.0.date()).to_string()
     }
 
     /// Seconds since 1970; 0 before.

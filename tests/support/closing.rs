@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::StandIn;
+use super::wire::{field, head, request};
 
 /// A port that leads to a stand-in.
 pub struct Closing {
@@ -49,23 +50,14 @@ impl Closing {
 /// client sees whose request crosses with the server's closing.
 async fn serve(mut front: TcpStream, behind: SocketAddr) -> Option<()> {
     let mut back = TcpStream::connect(behind).await.ok()?;
-    let request = head(&mut front).await?;
+    let request = request(&mut front).await?;
     back.write_all(request.as_bytes()).await.ok()?;
     let answer = head(&mut back).await?;
-    let length: usize =
-        answer.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok())?;
+    let length: usize = field(&answer, "content-length")?.parse().ok()?;
     let mut body = vec![0; length];
     back.read_exact(&mut body).await.ok()?;
     front.write_all(answer.as_bytes()).await.ok()?;
     front.write_all(&body).await.ok()?;
     head(&mut front).await?;
     Some(())
-}
-
-async fn head(stream: &mut TcpStream) -> Option<String> {
-    let mut bytes = Vec::new();
-    while !bytes.ends_with(b"\r\n\r\n") {
-        bytes.push(stream.read_u8().await.ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::StandIn;
+use super::wire;
 
 /// A port that leads to a stand-in.
 pub struct Echo {
@@ -50,11 +51,7 @@ impl Echo {
 
 /// Passes one request on, and gives its whole answer, after which both connections end.
 async fn ask(front: &mut TcpStream, behind: SocketAddr) -> Option<String> {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        request.push(front.read_u8().await.ok()?);
-    }
-    let request = String::from_utf8(request).ok()?;
+    let request = wire::request(front).await?;
     let mut back = TcpStream::connect(behind).await.ok()?;
     let once = request.replacen("\r\n", "\r\nconnection: close\r\n", 1);
     back.write_all(once.as_bytes()).await.ok()?;

@@ -3,15 +3,19 @@
 pub mod closing;
 pub mod echo;
 pub mod expected;
+pub mod facts;
+pub mod instead;
 pub mod listener;
+pub mod tenant;
 pub mod tls;
+pub mod wire;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use fake_gitlab::{FakeGitlab, Options};
+use fake_gitlab::{FakeGitlab, Fault, Options};
 use host_sim::plugin_build::{self, BuildOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -146,9 +150,21 @@ impl Ran {
     }
 }
 
+/// A fault that lasts for as many requests as the plugin sends within one call, and is over after them: the call fails,
+/// and the next one does not.
+pub fn lasting(endpoint: &str, first: u32, kind: &str) -> Vec<Fault> {
+    (first..first + 4).map(|number| format!("{endpoint}@{number}={kind}").parse().expect("a fault")).collect()
+}
+
 pub fn records(text: &str) -> Vec<Value> {
     text.split_inclusive('\n')
         .filter(|line| line.ends_with('\n'))
         .map(|line| serde_json::from_str(line).expect("a JSON line"))
         .collect()
+}
+
+/// Major and minor number of a version.
+pub fn release(version: &str) -> (u16, u16) {
+    let mut numbers = version.split(['.', '-']).map(|number| number.parse().expect("a number"));
+    (numbers.next().expect("a major number"), numbers.next().expect("a minor number"))
 }

@@ -7,6 +7,8 @@ use time::{Date, Duration};
 
 use crate::archetype::{AccountKind, Archetype, State, Use};
 use crate::calendar::{Day, Instant};
+use crate::groups;
+use crate::hostile;
 use crate::names;
 use crate::population::Population;
 use crate::random::{Purpose, below, draw};
@@ -68,6 +70,8 @@ pub(crate) struct Account {
     pub(crate) identities: Vec<Identity>,
     /// Random bits for the fields that carry no meaning for seats.
     pub(crate) profile: u64,
+    /// Keys of REST that are null whatever the fields here say; hostile data only.
+    pub(crate) nulls: &'static [&'static str],
 }
 
 impl Account {
@@ -76,7 +80,14 @@ impl Account {
         let seed = population.seed;
         let archetype = population.archetype(place);
         let internal = population.internal(place);
-        let (username, name) = called(seed, id, &archetype, internal);
+        let (username, name) = match internal {
+            _ if population.group_bot(place) => {
+                let suffix = draw(seed, id, Purpose::Surname);
+                (format!("group_{}_bot_{suffix:016x}", groups::FIRST_GROUP), "seat-reader".to_owned())
+            }
+            _ if id == ROOT_ID && population.scenario.gitlab_com() => person(seed, id),
+            internal => called(seed, id, &archetype, internal),
+        };
         let email = match archetype.kind {
             _ if archetype.no_email => String::new(),
             AccountKind::ProjectBot | AccountKind::ServiceAccount => {
@@ -91,7 +102,7 @@ impl Account {
         let created_at = population.created_at(place);
         let usage = Usage::of(population, id, &archetype, created_at);
         let confirmed = archetype.state != State::PendingApproval;
-        Self {
+        let mut account = Self {
             id,
             email,
             archetype,
@@ -109,8 +120,28 @@ impl Account {
             last_sign_in_at: usage.sign_in_before.map(written),
             identities: identities(seed, id, &archetype, &username),
             profile: draw(seed, id, Purpose::Profile),
+            nulls: &[],
             username,
             name,
+        };
+        if population.scenario.hostile() {
+            hostile::disguise(&mut account, place);
+        }
+        account
+    }
+
+    /// The registered address as it is written, for who may see it.
+    pub(crate) fn written_email(&self) -> Option<&str> {
+        Some(self.email.as_str()).filter(|_| !self.nulls.contains(&"email"))
+    }
+
+    /// The address that the person shows to everybody: a choice of their own, which few make.
+    pub(crate) fn public_email(&self) -> Option<&str> {
+        let public = self.profile & 0b1_1100 == 0 && !self.email.is_empty();
+        match (self.bot || self.ghost || self.nulls.contains(&"public_email"), public) {
+            (true, _) => None,
+            (false, true) => Some(&self.email),
+            (false, false) => Some(""),
         }
     }
 }
@@ -131,12 +162,14 @@ fn called(seed: u64, id: u64, archetype: &Archetype, internal: Option<Internal>)
             let suffix = draw(seed, id, Purpose::Surname);
             (format!("service_account_{suffix:016x}"), format!("Service account {id}"))
         }
-        AccountKind::Human | AccountKind::Internal => {
-            let (given, given_ascii) = names::given(draw(seed, id, Purpose::GivenName));
-            let (surname, surname_ascii) = names::surname(draw(seed, id, Purpose::Surname));
-            (format!("{given_ascii}.{surname_ascii}{id}"), format!("{given} {surname}"))
-        }
+        AccountKind::Human | AccountKind::Internal => person(seed, id),
     }
+}
+
+fn person(seed: u64, id: u64) -> (String, String) {
+    let (given, given_ascii) = names::given(draw(seed, id, Purpose::GivenName));
+    let (surname, surname_ascii) = names::surname(draw(seed, id, Purpose::Surname));
+    (format!("{given_ascii}.{surname_ascii}{id}"), format!("{given} {surname}"))
 }
 
 fn identities(seed: u64, id: u64, archetype: &Archetype, username: &str) -> Vec<Identity> {

@@ -42,9 +42,14 @@ impl Payload {
         Self { pieces: pieces.into(), announced, ending: Ending::Whole }
     }
 
+    /// Everything that is still to be sent.
+    pub(crate) fn whole(&self) -> Vec<u8> {
+        self.pieces.iter().flatten().copied().collect()
+    }
+
     /// Announce all, send half.
     fn cut(mut self) -> Self {
-        let whole: Vec<u8> = self.pieces.iter().flatten().copied().collect();
+        let whole = self.whole();
         let half = whole.get(..whole.len() / 2).unwrap_or_default();
         self.pieces = VecDeque::from([Bytes::copy_from_slice(half)]);
         self.ending = Ending::CutAfterFlush;
@@ -203,13 +208,49 @@ pub(crate) fn redirect_to_sign_in(base: &str) -> Answer {
     answer
 }
 
-/// 502 of the proxy in front.
-pub(crate) fn bad_gateway() -> Answer {
-    let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n\
-        <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
-    let mut answer = of(StatusCode::BAD_GATEWAY, HeaderValue::from_static("text/html"), vec![page.into()]);
+/// 302 to a place elsewhere, as a proxy that signs people in answers.
+pub(crate) fn redirect(location: &str) -> Answer {
+    let body = format!("<html><body>You are being <a href=\"{location}\">redirected</a>.</body></html>");
+    let mut answer = of(StatusCode::FOUND, HTML, vec![Bytes::from(body)]);
+    set(&mut answer, LOCATION, location);
+    answer
+}
+
+/// A page of the proxy in front.
+pub(crate) fn nginx_page(status: StatusCode) -> Answer {
+    let reason = status.canonical_reason().unwrap_or_default();
+    let title = format!("{} {}", status.as_u16(), if status.as_u16() == 504 { "Gateway Time-out" } else { reason });
+    let page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let mut answer = of(status, HeaderValue::from_static("text/html"), vec![page.into()]);
     answer.headers_mut().insert(SERVER, HeaderValue::from_static("nginx"));
     answer
+}
+
+/// A status and nothing else, not even a type.
+pub(crate) fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Payload::new(Vec::new()));
+    *answer.status_mut() = status;
+    answer
+}
+
+/// 405 of the offset ceiling on accounts.
+pub(crate) fn offset_too_deep() -> Answer {
+    let sentence = "Offset pagination has a maximum allowed offset of 50000 for requests that return objects of \
+                    type User. Remaining records can be retrieved using keyset pagination.";
+    error(StatusCode::METHOD_NOT_ALLOWED, sentence)
+}
+
+/// 405 where keyset pagination does not go.
+pub(crate) fn keyset_refused() -> Answer {
+    error(StatusCode::METHOD_NOT_ALLOWED, "Keyset pagination is not yet available for this type of request")
+}
+
+/// One error of GraphQL that belongs to no place in the query.
+pub(crate) fn graphql_error(status: StatusCode, sentence: &str) -> Answer {
+    json(status, serde_json::json!({ "errors": [{ "message": sentence }] }).to_string())
 }
 
 /// 403 of a CDN that takes the client for a robot.
@@ -220,6 +261,19 @@ pub(crate) fn challenge() -> Answer {
     answer.headers_mut().insert(SERVER, HeaderValue::from_static("cloudflare"));
     answer.headers_mut().insert(HeaderName::from_static("cf-mitigated"), HeaderValue::from_static("challenge"));
     answer
+}
+
+/// The same headers over another body.
+pub(crate) fn with_body(answer: Answer, body: impl Into<Bytes>) -> Answer {
+    answer.map(|_| Payload::new(vec![body.into()]))
+}
+
+/// The same answer as though its first half were all of it.
+pub(crate) fn truncated(answer: Answer) -> Answer {
+    answer.map(|payload| {
+        let whole = payload.whole();
+        Payload::new(vec![Bytes::copy_from_slice(whole.get(..whole.len() / 2).unwrap_or_default())])
+    })
 }
 
 /// The same answer, broken off half-way.

@@ -12,6 +12,10 @@ pub(crate) enum State {
     Deactivated,
     Banned,
     PendingApproval,
+    /// A state that no version has; hostile data only.
+    Quarantined,
+    /// Null; hostile data only.
+    Unstated,
 }
 
 impl State {
@@ -23,6 +27,8 @@ impl State {
             Self::Deactivated => "deactivated",
             Self::Banned => "banned",
             Self::PendingApproval => "blocked_pending_approval",
+            Self::Quarantined => "quarantined",
+            Self::Unstated => "",
         }
     }
 
@@ -91,6 +97,17 @@ pub(crate) struct Archetype {
     pub(crate) weight: u64,
 }
 
+impl Archetype {
+    /// The same account on GitLab.com, where no customer administrates or audits the instance, and LDAP blocks nobody.
+    pub(crate) const fn customer(self) -> Self {
+        let state = match self.state {
+            State::LdapBlocked => State::Blocked,
+            state => state,
+        };
+        Self { state, administrator: false, auditor: false, ..self }
+    }
+}
+
 const PERSON: Archetype = Archetype {
     kind: AccountKind::Human,
     state: State::Active,
@@ -117,6 +134,9 @@ pub(crate) const BLOCKED: Archetype = Archetype { state: State::Blocked, used: U
 pub(crate) const PROJECT_BOT: Archetype =
     Archetype { kind: AccountKind::ProjectBot, used: Use::ActivityOnly, no_email: false, ..PERSON };
 
+/// A service account that owns a token.
+pub(crate) const SERVICE: Archetype =
+    Archetype { kind: AccountKind::ServiceAccount, used: Use::ActivityOnly, ..PERSON };
 /// An account of GitLab's own.
 pub(crate) const INTERNAL: Archetype =
     Archetype { kind: AccountKind::Internal, membership: Membership::Nothing, used: Use::Never, ..PERSON };

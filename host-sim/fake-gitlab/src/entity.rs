@@ -4,22 +4,31 @@
 //! | --- | --- |
 //! | `UserBasic` | the list, for everybody who is not effectively an administrator |
 //! | `UserPublic` | an ordinary account's own `GET /user` |
+//! | `User` | `GET /users/:id`, for everybody who is not effectively an administrator |
+//! | `UserDetailsWithAdmin` | `GET /users/:id`, for an effective administrator |
 //! | `UserWithAdmin` | an administrator's own `GET /user`, and the list for an effective administrator |
 //!
 //! A key that an edition or version does not have is absent, never null.
 
 use serde::Serialize;
 
+mod single;
+
 use crate::account::Account;
 use crate::calendar::{Day, Instant};
 use crate::population::Population;
+use single::{Details, Profile};
 
 /// Which fields an account is shown with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     Basic,
+    /// A profile as everybody sees it.
+    Profile,
     Public,
     WithAdmin,
+    /// With the counts and addresses of sign-ins, too.
+    Details,
 }
 
 /// Append the account as a JSON object.
@@ -29,14 +38,17 @@ pub(crate) fn write(into: &mut Vec<u8>, account: &Account, of: &Population, view
     let basic = Basic::of(account, of);
     let written = match view {
         View::Basic => serde_json::to_writer(&mut *into, &basic),
+        View::Profile => serde_json::to_writer(&mut *into, &Profile::of(&Full::of(account, of, basic, false))),
+        View::Details => serde_json::to_writer(&mut *into, &Details::of(account, Full::of(account, of, basic, true))),
         View::Public => serde_json::to_writer(&mut *into, &Full::of(account, of, basic, false)),
         View::WithAdmin => serde_json::to_writer(&mut *into, &Full::of(account, of, basic, true)),
     };
     debug_assert!(written.is_ok());
 }
 
+/// `UserBasic`.
 #[derive(Serialize)]
-struct Basic<'a> {
+pub(crate) struct Basic<'a> {
     id: u64,
     username: &'a str,
     public_email: Option<&'a str>,
@@ -50,19 +62,13 @@ struct Basic<'a> {
 }
 
 impl<'a> Basic<'a> {
-    fn of(account: &'a Account, population: &Population) -> Self {
+    pub(crate) fn of(account: &'a Account, population: &Population) -> Self {
         let site = &population.external_url;
         let pictured = account.profile & 0b11 != 0;
-        // The public address is a choice of the person's own; few make it.
-        let public = account.profile & 0b1_1100 == 0 && !account.email.is_empty();
         Self {
             id: account.id,
             username: &account.username,
-            public_email: match (account.bot || account.ghost, public) {
-                (true, _) => None,
-                (false, true) => Some(&account.email),
-                (false, false) => Some(""),
-            },
+            public_email: account.public_email(),
             name: &account.name,
             state: account.archetype.state.name(),
             locked: population.scenario.locked().then_some(account.archetype.locked),
@@ -228,11 +234,11 @@ impl<'a> Full<'a> {
             preferred_language: recent.then_some("en"),
             shared_runners_minutes_limit: enterprise.then_some(None),
             extra_shared_runners_minutes_limit: enterprise.then_some(None),
-            scim_identities: enterprise.then_some([]),
+            scim_identities: (enterprise && scenario.scim_identities()).then_some([]),
             is_admin: with_admin.then_some(account.archetype.administrator),
             note: with_admin.then_some((chance(36) && chance(37)).then_some("checked at the last review")),
             namespace_id: with_admin.then_some(account.id + 1),
-            created_by: with_admin.then(|| by_hand.then(|| Creator::root(population))),
+            created_by: (with_admin && scenario.created_by()).then(|| by_hand.then(|| Creator::root(population))),
             using_license_seat: account.seat.filter(|_| with_admin),
             is_auditor: (with_admin && scenario.plan().is_some()).then_some(account.archetype.auditor),
             provisioned_by_group_id: (with_admin && enterprise).then_some(None),

@@ -5,27 +5,31 @@
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderName, Method, StatusCode};
-use serde::Serialize;
 
 use crate::answer::{self, Answer};
-use crate::calendar::{Day, Instant};
-use crate::entity::{self, View};
-use crate::fault::{Endpoint, FaultKind, Faults};
+use crate::fault::{self, Endpoint, FaultKind, Faults, List, Manner, Struck};
+use crate::graphql::{self, Posed};
+use crate::groups::Groups;
+use crate::hostile;
 use crate::journal::Journal;
-use crate::license;
+use crate::license::{self, LicenseFacts};
 use crate::options::{CONFIGURED_URL, LinkBase, Options};
 use crate::population::Population;
 use crate::query::Query;
 use crate::random::{Purpose, draw};
+use crate::rest::{self, Asked};
+use crate::route::{self, Route};
 use crate::rows::Rows;
-use crate::scenario::Scenario;
-use crate::throttle::{Standing, Throttle};
-use crate::token::{self, Need, Refusal, TokenFacts};
+use crate::throttle::Throttle;
+use crate::token::Presented;
 use crate::truth::Truth;
-use crate::users::{self, Reader};
+
+/// How late the fault `slow` answers.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// Everything that answers share.
 #[derive(Debug)]
@@ -36,23 +40,20 @@ pub(crate) struct Instance {
     pub(crate) journal: Journal,
     /// Scheme, address and relative root, as a client on this machine reaches it.
     pub(crate) base_url: String,
-    license: Vec<u8>,
     faults: Faults,
     throttle: Option<Throttle>,
+    groups: OnceLock<Groups>,
     truth: OnceLock<Truth>,
 }
 
-/// Where the router sends a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Api(Endpoint),
-    /// Of the API, and not there.
-    Unknown,
-    VersionThree,
-    UnknownVersion,
-    SignIn,
-    /// A page for browsers.
-    Page,
+/// A request on its way to what it names.
+#[derive(Debug, Clone, Copy)]
+struct Incoming<'a> {
+    request: &'a Parts,
+    body: &'a [u8],
+    query: &'a Query,
+    credential: Option<Presented<'a>>,
+    struck: Option<Struck>,
 }
 
 impl Instance {
@@ -63,14 +64,20 @@ impl Instance {
             LinkBase::Foreign => format!("{CONFIGURED_URL}{}", options.scenario.root()),
         };
         let population = Population::new(&options, external_url);
-        let facts = license::facts(&options, population.seats());
+        let groups = OnceLock::new();
+        if options.scenario.gitlab_com() {
+            groups.get_or_init(|| Groups::new(&population));
+        }
         Self {
+            groups,
             rows: Rows::new(&population),
-            license: license::body(facts.as_ref()),
             journal: Journal::default(),
             base_url,
             faults: Faults::new(options.faults.clone()),
-            throttle: options.rate_limit.map(|limit| Throttle::new(limit, options.rate_window)),
+            throttle: options
+                .rate_limit
+                .or(options.scenario.rate_limit())
+                .map(|limit| Throttle::new(limit, options.rate_window)),
             truth: OnceLock::new(),
             population,
             options,
@@ -78,114 +85,80 @@ impl Instance {
     }
 
     pub(crate) fn truth(&self) -> &Truth {
-        self.truth.get_or_init(|| Truth::of(&self.population, &self.options))
+        self.truth.get_or_init(|| Truth::of(&self.population, self.groups(), &self.options))
     }
 
-    /// Answer a request, or never.
-    pub(crate) async fn answer(&self, number: u64, request: &Parts) -> Answer {
+    /// The license, when there is one.
+    pub(crate) fn license_facts(&self) -> Option<LicenseFacts> {
+        license::facts(&self.options, self.population.seats())
+    }
+
+    /// The groups. A self-managed instance, which is mostly asked for accounts, makes them when first asked.
+    pub(crate) fn groups(&self) -> &Groups {
+        self.groups.get_or_init(|| Groups::new(&self.population))
+    }
+
+    /// Answer a request, or never. `None`: close the connection without an answer.
+    pub(crate) async fn answer(&self, number: u64, request: &Parts, body: &[u8]) -> Option<Answer> {
         if !self.options.latency.is_zero() {
             tokio::time::sleep(self.options.latency).await;
         }
-        let route = self.route(request.uri.path());
-        let endpoint = match route {
-            Route::Api(endpoint) => Some(endpoint),
-            _ => None,
+        let scenario = self.options.scenario;
+        let route = route::route(request.uri.path(), scenario);
+        let path = request.uri.path().strip_prefix(scenario.root()).unwrap_or_default();
+        let (manner, endpoints) = match &route {
+            Route::Graphql => (Manner::Graphql, Posed::read(body).endpoints()),
+            _ => (Manner::Rest, Endpoint::of_path(path).into_iter().collect()),
         };
         let query = Query::parse(request.uri.query().unwrap_or_default());
         let credential = credential(request, &query);
-        let struck = self.faults.strike(endpoint);
-        let mut answer = match struck.and_then(|kind| self.in_front(kind)) {
-            Some(answer) => answer,
-            None if struck == Some(FaultKind::Hang) => std::future::pending().await,
-            None => self.throttled(route, request, &query, credential, struck),
-        };
-        if struck == Some(FaultKind::Cut) {
-            answer = answer::cut(answer);
+        let struck = self.faults.strike(&endpoints);
+        let kind = struck.map(|struck| struck.kind);
+        match kind {
+            Some(FaultKind::Hang) => std::future::pending().await,
+            Some(FaultKind::Reset) => return None,
+            Some(FaultKind::Slow) => tokio::time::sleep(SLOW).await,
+            _ => {}
         }
+        let honest = |query: &Query| {
+            let answer = self.throttled(&route, &Incoming { request, body, query, credential, struck });
+            match scenario.hostile() && answer.status() == StatusCode::OK {
+                true => hostile::rewrite(answer, &self.population, manner == Manner::Rest),
+                false => answer,
+            }
+        };
+        let list = List {
+            ask: &honest,
+            query: request.uri.query().unwrap_or_default(),
+            url: format!("{}{path}", self.population.external_url),
+        };
+        let instead =
+            kind.and_then(|kind| fault::in_front(kind, manner, &self.base_url).or_else(|| fault::twist(kind, &list)));
+        let answer = instead.unwrap_or_else(|| honest(&query));
+        let mut answer = match kind {
+            Some(FaultKind::Cut) => answer::cut(answer),
+            Some(FaultKind::TruncatedJson) => answer::truncated(answer),
+            _ => answer,
+        };
         answer::set(&mut answer, HeaderName::from_static("x-request-id"), &request_id(self.options.seed, number));
-        answer
+        Some(answer)
     }
 
-    /// The answer that a fault gives in place of the instance, if it does.
-    fn in_front(&self, kind: FaultKind) -> Option<Answer> {
-        let refused_for = |seconds| {
-            let mut answer = answer::retry_later(seconds);
-            Standing::refused_for(seconds).announce(&mut answer);
-            answer
-        };
-        Some(match kind {
-            FaultKind::RateLimitText => refused_for(1),
-            FaultKind::RateLimitTextLong => refused_for(60),
-            FaultKind::RateLimitJson => answer::requested_too_many_times(None),
-            FaultKind::RateLimitJsonRetry => answer::requested_too_many_times(Some(1)),
-            FaultKind::Html => answer::sign_in_page(),
-            FaultKind::Html502 => answer::bad_gateway(),
-            FaultKind::Html403Challenge => answer::challenge(),
-            FaultKind::Error500 => answer::internal_error(),
-            FaultKind::Revoked => answer::refused(Refusal::Revoked),
-            FaultKind::Expired => answer::refused(Refusal::Expired),
-            FaultKind::RedirectSignIn => answer::redirect_to_sign_in(&self.base_url),
-            FaultKind::Cut | FaultKind::RepeatCursor | FaultKind::Hang => return None,
-        })
-    }
-
-    fn throttled(
-        &self,
-        route: Route,
-        request: &Parts,
-        query: &Query,
-        credential: Option<&str>,
-        struck: Option<FaultKind>,
-    ) -> Answer {
+    fn throttled(&self, route: &Route, incoming: &Incoming<'_>) -> Answer {
         let Some(throttle) = &self.throttle else {
-            return self.routed(route, request, query, credential, struck);
+            return self.routed(route, incoming);
         };
-        let standing = throttle.count(credential);
-        let mut answer = if standing.exceeded() {
-            answer::retry_later(standing.reset_in)
-        } else {
-            self.routed(route, request, query, credential, struck)
-        };
+        let standing = throttle.count(incoming.credential.map(|credential| credential.text));
+        let mut answer =
+            if standing.exceeded() { answer::retry_later(standing.reset_in) } else { self.routed(route, incoming) };
         if standing.exceeded() || self.options.scenario.announces_rate_limit() {
             standing.announce(&mut answer);
         }
         answer
     }
 
-    fn route(&self, path: &str) -> Route {
-        let Some(path) = path.strip_prefix(self.options.scenario.root()) else { return Route::Page };
-        if path == "/users/sign_in" {
-            return Route::SignIn;
-        }
-        let Some(rest) = path.strip_prefix("/api/") else { return Route::Page };
-        let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        match version {
-            "v4" => {}
-            "v3" => return Route::VersionThree,
-            _ if version.strip_prefix('v').is_some_and(|digits| digits.parse::<u32>().is_ok()) => {
-                return Route::UnknownVersion;
-            }
-            _ => return Route::Unknown,
-        }
-        match rest.strip_suffix('/').unwrap_or(rest) {
-            "metadata" => Route::Api(Endpoint::Metadata),
-            "version" => Route::Api(Endpoint::Version),
-            "user" => Route::Api(Endpoint::User),
-            "users" => Route::Api(Endpoint::Users),
-            "personal_access_tokens/self" => Route::Api(Endpoint::Token),
-            "license" if self.options.scenario.enterprise() => Route::Api(Endpoint::License),
-            _ => Route::Unknown,
-        }
-    }
-
-    fn routed(
-        &self,
-        route: Route,
-        request: &Parts,
-        query: &Query,
-        credential: Option<&str>,
-        struck: Option<FaultKind>,
-    ) -> Answer {
+    fn routed(&self, route: &Route, incoming: &Incoming<'_>) -> Answer {
+        let Incoming { request, body, query, credential, struck } = *incoming;
         match route {
             Route::Unknown => answer::no_route(),
             Route::VersionThree => {
@@ -197,133 +170,32 @@ impl Instance {
                 answer::error(StatusCode::UNAUTHORIZED, "You need to sign in or sign up before continuing.")
             }
             Route::Page => answer::redirect_to_sign_in(&self.base_url),
+            // Only queries that are posted are played.
+            Route::Graphql if request.method != Method::POST => answer::no_route(),
+            Route::Graphql => graphql::answer(self, &Posed::read(body), credential, struck),
             Route::Api(_) if request.method != Method::GET && request.method != Method::HEAD => {
                 answer::method_not_allowed()
             }
-            Route::Api(endpoint) => self.endpoint(endpoint, query, credential, struck),
-        }
-    }
-
-    fn endpoint(
-        &self,
-        endpoint: Endpoint,
-        query: &Query,
-        credential: Option<&str>,
-        struck: Option<FaultKind>,
-    ) -> Answer {
-        let need = match endpoint {
-            Endpoint::License => Need::ReadApi,
-            Endpoint::Token => Need::Nothing,
-            _ => Need::ReadUser,
-        };
-        let token = match token::admit(credential, need) {
-            Ok(token) => token,
-            Err(Refusal::Missing) if endpoint == Endpoint::Users => {
-                let sentence = "403 Forbidden - Not authorized to access /api/v4/users";
-                return answer::message(StatusCode::FORBIDDEN, sentence);
+            Route::Api(resource) => {
+                let path = request.uri.path();
+                let path = path.strip_prefix(self.options.scenario.root()).unwrap_or(path);
+                let struck = struck.map(|struck| struck.kind);
+                rest::answer(&Asked { instance: self, path, query, credential, struck }, resource)
             }
-            Err(refusal) => return answer::refused(refusal),
-        };
-        let scenario = self.options.scenario;
-        let administrator = token::effective_administrator(token, scenario.admin_mode());
-        match endpoint {
-            Endpoint::License if administrator => answer::json(StatusCode::OK, self.license.clone()),
-            Endpoint::License => answer::message(StatusCode::FORBIDDEN, "403 Forbidden"),
-            Endpoint::User => answer::json(StatusCode::OK, self.own_account(token)),
-            Endpoint::Token => answer::json(StatusCode::OK, self.token_row(token)),
-            Endpoint::Users => {
-                let reader = if administrator { Reader::Administrator } else { Reader::Anyone };
-                users::list(self, reader, query, struck == Some(FaultKind::RepeatCursor))
-            }
-            Endpoint::Metadata | Endpoint::Version | Endpoint::Any => answer::json(StatusCode::OK, metadata(scenario)),
         }
     }
-
-    /// `GET /user`. The fields depend on the flag of the account, whatever Admin Mode says.
-    fn own_account(&self, token: &TokenFacts) -> Vec<u8> {
-        let account = self.population.account(self.population.place_from(token.user_id));
-        let view = if account.archetype.administrator { View::WithAdmin } else { View::Public };
-        let mut body = Vec::new();
-        entity::write(&mut body, &account, &self.population, view);
-        body
-    }
-
-    fn token_row(&self, token: &TokenFacts) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Row {
-            id: u64,
-            name: &'static str,
-            revoked: bool,
-            created_at: Instant,
-            /// Newer versions only.
-            #[serde(skip_serializing_if = "Option::is_none")]
-            description: Option<Option<&'static str>>,
-            scopes: &'static [&'static str],
-            user_id: u64,
-            last_used_at: Option<Instant>,
-            active: bool,
-            /// Since 18.10.
-            #[serde(skip_serializing_if = "Option::is_none")]
-            granular: Option<bool>,
-            expires_at: Day,
-        }
-        let scenario = self.options.scenario;
-        let today = self.options.today;
-        let days_ago = |days, milliseconds| Instant::at(today.saturating_sub(time::Duration::days(days)), milliseconds);
-        serde_json::to_vec(&Row {
-            id: token.id,
-            name: token.name,
-            revoked: false,
-            created_at: days_ago(25, 28_811_120),
-            description: scenario.at_least(17, 7).then_some(None),
-            scopes: token.scopes,
-            user_id: token.user_id,
-            last_used_at: Some(days_ago(1, 37_200_000)),
-            active: true,
-            granular: scenario.at_least(18, 10).then_some(false),
-            expires_at: Day(token.expires_at(today)),
-        })
-        .unwrap_or_default()
-    }
-}
-
-/// The body of `GET /metadata` and, since 15.5, of `GET /version`.
-fn metadata(scenario: Scenario) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Kas {
-        enabled: bool,
-        #[serde(rename = "externalUrl")]
-        external_url: Option<&'static str>,
-        /// Since 17.6.
-        #[serde(rename = "externalK8sProxyUrl", skip_serializing_if = "Option::is_none")]
-        external_k8s_proxy_url: Option<Option<&'static str>>,
-        version: Option<&'static str>,
-    }
-    #[derive(Serialize)]
-    struct Metadata {
-        version: &'static str,
-        revision: &'static str,
-        kas: Kas,
-        enterprise: bool,
-    }
-    let external_k8s_proxy_url = scenario.at_least(17, 6).then_some(None);
-    serde_json::to_vec(&Metadata {
-        version: scenario.version(),
-        revision: scenario.revision(),
-        kas: Kas { enabled: false, external_url: None, external_k8s_proxy_url, version: None },
-        enterprise: scenario.enterprise(),
-    })
-    .unwrap_or_default()
 }
 
 /// The token of a request, in GitLab's order of precedence: parameter, own header, bearer.
-fn credential<'a>(request: &'a Parts, query: &'a Query) -> Option<&'a str> {
+pub(crate) fn credential<'a>(request: &'a Parts, query: &'a Query) -> Option<Presented<'a>> {
     let header = |name: &str| request.headers.get(name)?.to_str().ok();
     let bearer = || {
         let (scheme, token) = header("authorization")?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        scheme.eq_ignore_ascii_case("bearer").then(|| Presented { text: token.trim(), bearer: true })
     };
-    query.get("private_token").or_else(|| header("private-token")).or_else(bearer).filter(|token| !token.is_empty())
+    let plain = query.get("private_token").or_else(|| header("private-token"));
+    let plain = plain.map(|text| Presented { text, bearer: false });
+    plain.or_else(bearer).filter(|token| !token.text.is_empty())
 }
 
 /// Shaped like the ULIDs that GitLab hands out: 26 digits of Crockford's base 32.

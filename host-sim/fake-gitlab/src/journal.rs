@@ -28,6 +28,7 @@ pub struct LoggedRequest {
     pub headers: Vec<(String, String)>,
     /// Status of the answer; `None` while there is none.
     pub status: Option<u16>,
+    body: String,
 }
 
 impl LoggedRequest {
@@ -35,6 +36,12 @@ impl LoggedRequest {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What was sent after the headers, as text (bytes that are no text are replaced); empty when nothing was.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
     }
 
     /// The last value of a query parameter, decoded.
@@ -65,7 +72,7 @@ impl Journal {
     }
 
     /// Note a request; returns its number.
-    pub(crate) fn arrived(&self, connection: u64, request: &Parts) -> u64 {
+    pub(crate) fn arrived(&self, connection: u64, request: &Parts, body: &[u8]) -> u64 {
         let mut noted = LoggedRequest {
             number: 0,
             connection,
@@ -78,6 +85,7 @@ impl Journal {
                 .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                 .collect(),
             status: None,
+            body: String::from_utf8_lossy(body).into_owned(),
         };
         let mut pages = self.pages();
         pages.seen += 1;
@@ -119,15 +127,16 @@ mod tests {
         let (parts, ()) =
             http::Request::builder().uri("/a?b=1&b=%32").header("X-One", "1").body(()).unwrap().into_parts();
         for _ in 0..KEPT + 3 {
-            journal.arrived(1, &parts);
+            journal.arrived(1, &parts, b"");
         }
-        let number = journal.arrived(2, &parts);
+        let number = journal.arrived(2, &parts, b"{}");
         journal.answered(number, 200);
         journal.answered(1, 500);
         let kept = journal.kept();
         assert_eq!((kept.len(), journal.seen()), (KEPT, number));
         let last = kept.last().unwrap();
         assert_eq!((last.number, last.status, last.connection), (number, Some(200), 2));
+        assert_eq!((last.body(), kept[0].body()), ("{}", ""));
         assert_eq!((last.header("x-one"), last.parameter("b").as_deref()), (Some("1"), Some("2")));
         assert!(kept[..KEPT - 1].iter().all(|request| request.status.is_none()));
     }

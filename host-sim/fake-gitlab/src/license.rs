@@ -42,6 +42,8 @@ pub struct LicenseFacts {
     pub user_limit: u64,
     /// Seats in use by the nightly count.
     pub active_users: u64,
+    /// `licensee.Company`; an ended license here has none.
+    pub company: Option<&'static str>,
 }
 
 /// The license of an instance on which `seats` people use a seat now; `None` where there is none.
@@ -57,7 +59,7 @@ pub(crate) fn facts(options: &Options, seats: u64) -> Option<LicenseFacts> {
             (rounded(seats + seats / 8 + 10), nightly, seats + seats / 50)
         }
     };
-    let (age, length, limit) = match options.license_term {
+    let (age, length, limit) = match options.scenario.license_term(options) {
         LicenseTerm::Current => (200, Some(365), bought),
         LicenseTerm::Expired => (400, Some(365), bought),
         LicenseTerm::Unrestricted => (200, None, 0),
@@ -79,6 +81,7 @@ pub(crate) fn facts(options: &Options, seats: u64) -> Option<LicenseFacts> {
         overage: if limit == 0 { 0 } else { counted.saturating_sub(limit) },
         user_limit: limit,
         active_users: nightly,
+        company: (!expired).then_some("Example GmbH"),
     })
 }
 
@@ -91,8 +94,8 @@ fn rounded(seats: u64) -> u64 {
 struct Licensee {
     #[serde(rename = "Name")]
     name: &'static str,
-    #[serde(rename = "Company")]
-    company: &'static str,
+    #[serde(rename = "Company", skip_serializing_if = "Option::is_none")]
+    company: Option<&'static str>,
     #[serde(rename = "Email")]
     email: &'static str,
 }
@@ -114,26 +117,40 @@ struct Row {
     expired: bool,
     overage: u64,
     user_limit: u64,
-    active_users: u64,
+    /// Not in `GET /licenses`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_users: Option<u64>,
+}
+
+impl Row {
+    fn of(facts: &LicenseFacts) -> Self {
+        Self {
+            id: facts.id,
+            plan: facts.plan,
+            created_at: Instant(facts.created_at),
+            starts_at: Day(facts.starts_at),
+            expires_at: facts.expires_at.map(Day),
+            historical_max: facts.historical_max,
+            maximum_user_count: facts.maximum_user_count,
+            licensee: Licensee { name: "Dana Admin", company: facts.company, email: "dana@example.test" },
+            add_ons: NoAddOns {},
+            expired: facts.expired,
+            overage: facts.overage,
+            user_limit: facts.user_limit,
+            active_users: Some(facts.active_users),
+        }
+    }
+}
+
+/// The body of `GET /licenses`: the license alone, without its nightly count.
+pub(crate) fn list(facts: Option<&LicenseFacts>) -> Vec<u8> {
+    let rows: Vec<_> = facts.map(|facts| Row { active_users: None, ..Row::of(facts) }).into_iter().collect();
+    serde_json::to_vec(&rows).unwrap_or_default()
 }
 
 /// The body of `GET /license`; `null` on Enterprise Edition without a license.
 pub(crate) fn body(facts: Option<&LicenseFacts>) -> Vec<u8> {
-    let row = facts.map(|facts| Row {
-        id: facts.id,
-        plan: facts.plan,
-        created_at: Instant(facts.created_at),
-        starts_at: Day(facts.starts_at),
-        expires_at: facts.expires_at.map(Day),
-        historical_max: facts.historical_max,
-        maximum_user_count: facts.maximum_user_count,
-        licensee: Licensee { name: "Dana Admin", company: "Example GmbH", email: "dana@example.test" },
-        add_ons: NoAddOns {},
-        expired: facts.expired,
-        overage: facts.overage,
-        user_limit: facts.user_limit,
-        active_users: facts.active_users,
-    });
+    let row = facts.map(Row::of);
     serde_json::to_vec(&row).unwrap_or_default()
 }
 

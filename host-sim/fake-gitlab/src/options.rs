@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 /// The configured name of an instance that is called by another one. It is never resolved.
 pub const CONFIGURED_URL: &str = "https://gitlab.internal.example";
 
-/// Fewest accounts: the owners of the tokens must exist.
+/// Fewest accounts of a self-managed instance: the owners of the tokens must exist.
 pub const FEWEST_USERS: u32 = 3;
 
 /// Most accounts.
@@ -52,7 +52,7 @@ pub struct Options {
     /// Kind of instance.
     pub scenario: Scenario,
     /// Accounts that an administrator's walk with `exclude_internal` and `without_project_bots` yields, from
-    /// [`FEWEST_USERS`] to [`MOST_USERS`]. Bots of projects (about 4 %) and internal accounts (5) come on top.
+    /// [`Scenario::fewest_users`] to [`MOST_USERS`]. Bots of projects (about 4 %) and internal accounts (5) come on top.
     /// From 40 on, every state and every kind of account occurs.
     pub users: u32,
     /// Which people. Equal seeds, equal people.

@@ -9,6 +9,7 @@ use time::{Date, Duration};
 use crate::account::{Account, Internal};
 use crate::archetype::{self, AccountKind, Archetype, Membership, State};
 use crate::calendar::Instant;
+use crate::hostile;
 use crate::options::Options;
 use crate::random::{Purpose, below};
 use crate::scenario::{Plan, Scenario};
@@ -25,6 +26,11 @@ const WALK_PER_BOT: u32 = 25;
 /// How many accounts of the walk precede the internal ones.
 const WALK_BEFORE_INTERNALS: u32 = 5;
 
+/// How many accounts at the start belong to tokens, and so have the ids 1, 2, 3 and on.
+const OWNERS_OF_TOKENS: u32 = 3;
+/// The same on GitLab.com, where a bot is among them.
+const OWNERS_ON_GITLAB_COM: u32 = 7;
+
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     id: u32,
@@ -37,6 +43,12 @@ enum Cast {
     Root,
     Member,
     Blocked,
+    /// GitLab.com: the owner of the Maintainer's token, of the stranger's, of the group access token, and a service
+    /// account.
+    Maintainer,
+    Stranger,
+    GroupBot,
+    Service,
     /// Drawn from the table with this number below `TOTAL_WEIGHT`.
     Drawn(u16),
     /// This row of the table: one of the first accounts.
@@ -62,18 +74,25 @@ impl Population {
     pub(crate) fn new(options: &Options, external_url: String) -> Self {
         let mut slots = Vec::new();
         let mut last_id = 0_u32;
+        let gitlab_com = options.scenario.gitlab_com();
+        let owners = if gitlab_com { OWNERS_ON_GITLAB_COM } else { OWNERS_OF_TOKENS };
+        // On GitLab.com one more account of the walk belongs to a token, and follows the group's bot.
+        let before_internals = if gitlab_com { WALK_BEFORE_INTERNALS + 1 } else { WALK_BEFORE_INTERNALS };
         let mut add = |slots: &mut Vec<Slot>, cast: Cast| {
             let gap = match below(options.seed, u64::from(last_id), Purpose::Gap, 40) {
-                // Ids 1 to 3 belong to the owners of tokens; after them, accounts that were deleted leave gaps.
-                gap @ 1..=6 if last_id >= 3 => u32::try_from(gap).unwrap_or(1),
+                // The first ids belong to the owners of tokens; after them, accounts that were deleted leave gaps.
+                gap @ 1..=6 if last_id >= owners => u32::try_from(gap).unwrap_or(1),
                 _ => 0,
             };
             last_id += 1 + gap;
             slots.push(Slot { id: last_id, cast });
         };
         for number in 0..options.users {
-            add(&mut slots, cast(options.seed, number));
-            if number + 1 == WALK_BEFORE_INTERNALS.min(options.users) {
+            add(&mut slots, cast(options.seed, number, gitlab_com));
+            if gitlab_com && number + 1 == WALK_BEFORE_INTERNALS {
+                add(&mut slots, Cast::GroupBot);
+            }
+            if number + 1 == before_internals.min(options.users) {
                 for internal in Internal::ALL {
                     add(&mut slots, Cast::Internal(internal));
                 }
@@ -107,29 +126,59 @@ impl Population {
 
     /// Id of the account at a place, 0 beyond the end.
     pub(crate) fn id(&self, place: usize) -> u64 {
-        self.slots.get(place).map_or(0, |slot| u64::from(slot.id))
+        self.slots.get(place).map_or(0, |slot| match self.scenario.hostile() {
+            true => hostile::id(u64::from(slot.id), place, self.slots.len()),
+            false => u64::from(slot.id),
+        })
+    }
+
+    /// The first place whose id does not fit any more; ids rise with the places.
+    fn first_place(&self, fits: impl Fn(u64) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.slots.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if fits(self.id(middle)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     /// The first place whose id is above `id`.
     pub(crate) fn place_after(&self, id: u64) -> usize {
-        self.slots.partition_point(|slot| u64::from(slot.id) <= id)
+        self.first_place(|other| other <= id)
     }
 
     /// The first place whose id is `id` or more.
     pub(crate) fn place_from(&self, id: u64) -> usize {
-        self.slots.partition_point(|slot| u64::from(slot.id) < id)
+        self.first_place(|other| other < id)
     }
 
     /// What kind of account is at a place.
     pub(crate) fn archetype(&self, place: usize) -> Archetype {
+        let cast = self.cast_of(place);
+        match self.scenario {
+            Scenario::Hostile => hostile::archetype(cast, place),
+            Scenario::HostileCom => hostile::archetype(cast.customer(), place),
+            scenario if scenario.gitlab_com() => cast.customer(),
+            // The second account is the one that the scenario is about.
+            Scenario::Auditor if place == 1 => Archetype { auditor: true, ..cast },
+            _ => cast,
+        }
+    }
+
+    fn cast_of(&self, place: usize) -> Archetype {
         match self.slots.get(place).map(|slot| slot.cast) {
             Some(Cast::Root) => archetype::ROOT,
             Some(Cast::Blocked) => archetype::BLOCKED,
             Some(Cast::Drawn(ticket)) => archetype::drawn(u64::from(ticket)),
             Some(Cast::Row(row)) => archetype::TABLE.get(usize::from(row)).copied().unwrap_or(archetype::MEMBER),
-            Some(Cast::ProjectBot) => archetype::PROJECT_BOT,
+            Some(Cast::ProjectBot | Cast::GroupBot) => archetype::PROJECT_BOT,
+            Some(Cast::Service) => archetype::SERVICE,
             Some(Cast::Internal(_)) => archetype::INTERNAL,
-            Some(Cast::Member) | None => archetype::MEMBER,
+            Some(Cast::Member | Cast::Maintainer | Cast::Stranger) | None => archetype::MEMBER,
         }
     }
 
@@ -144,6 +193,22 @@ impl Population {
             Some(Cast::Internal(internal)) => Some(internal),
             _ => None,
         }
+    }
+
+    /// Whether the account at a place owns a token.
+    pub(crate) fn owns_token(&self, place: usize) -> bool {
+        let owners = if self.scenario.gitlab_com() { OWNERS_ON_GITLAB_COM } else { OWNERS_OF_TOKENS };
+        self.id(place) <= u64::from(owners)
+    }
+
+    /// Whether the account at a place is the one of the group access token.
+    pub(crate) fn group_bot(&self, place: usize) -> bool {
+        matches!(self.slots.get(place).map(|slot| slot.cast), Some(Cast::GroupBot))
+    }
+
+    /// The place of the account with this id.
+    pub(crate) fn place_of(&self, id: u64) -> Option<usize> {
+        Some(self.place_from(id)).filter(|place| self.id(*place) == id && id != 0)
     }
 
     /// `using_license_seat`: `None` where the edition has no such key.
@@ -177,12 +242,16 @@ impl Population {
     }
 }
 
-fn cast(seed: u64, number: u32) -> Cast {
+fn cast(seed: u64, number: u32, gitlab_com: bool) -> Cast {
+    let owners = if gitlab_com { 6 } else { OWNERS_OF_TOKENS };
     match number {
         0 => Cast::Root,
         1 => Cast::Member,
         2 => Cast::Blocked,
-        number => match u8::try_from(number - 3) {
+        3 if gitlab_com => Cast::Maintainer,
+        4 if gitlab_com => Cast::Stranger,
+        5 if gitlab_com => Cast::Service,
+        number => match u8::try_from(number.saturating_sub(owners)) {
             Ok(row) if usize::from(row) < archetype::TABLE.len() => Cast::Row(row),
             _ => {
                 let ticket = below(seed, u64::from(number), Purpose::Archetype, archetype::TOTAL_WEIGHT);
@@ -194,7 +263,8 @@ fn cast(seed: u64, number: u32) -> Cast {
 
 /// GitLab's seat rule for self-managed instances (reference: `ee/app/models/ee/user.rb`).
 fn seat(scenario: Scenario, archetype: &Archetype) -> Option<bool> {
-    if !scenario.enterprise() {
+    // GitLab.com shows the key to its own administrators only.
+    if !scenario.enterprise() || scenario.gitlab_com() {
         return None;
     }
     let candidate = archetype.state == State::Active && archetype.kind == AccountKind::Human;

@@ -11,17 +11,27 @@ pub(crate) struct BadParameter(pub(crate) String);
 /// Decoded parameters.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
-    pairs: BTreeMap<String, String>,
+    /// All values of each name, in the order of the request.
+    pairs: BTreeMap<String, Vec<String>>,
 }
 
 impl Query {
     pub(crate) fn parse(raw: &str) -> Self {
-        Self { pairs: form_urlencoded::parse(raw.as_bytes()).into_owned().collect() }
+        let mut pairs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(raw.as_bytes()).into_owned() {
+            pairs.entry(name).or_default().push(value);
+        }
+        Self { pairs }
     }
 
     /// The value of a parameter; one without a value counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.all(name).last().map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a parameter that may come more than once, such as `user_ids[]`.
+    pub(crate) fn all(&self, name: &str) -> &[String] {
+        self.pairs.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// A boolean in one of the spellings which the framework coerces.
@@ -59,10 +69,15 @@ impl Query {
     /// All parameters of the request and the endpoint's defaults, with some replaced, ordered by name: what GitLab
     /// echoes in `Link`.
     pub(crate) fn echo(&self, defaults: &[(&str, &str)], replaced: &[(&str, &str)]) -> String {
-        let mut all: BTreeMap<&str, &str> = defaults.iter().copied().collect();
-        all.extend(self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        all.extend(replaced.iter().copied());
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish()
+        let mut all: BTreeMap<&str, Vec<&str>> = defaults.iter().map(|(name, value)| (*name, vec![*value])).collect();
+        for (name, values) in &self.pairs {
+            // Only a name that ends with brackets keeps all of its values.
+            let kept = if name.ends_with("[]") { 0 } else { values.len().saturating_sub(1) };
+            all.insert(name, values.iter().skip(kept).map(String::as_str).collect());
+        }
+        all.extend(replaced.iter().map(|(name, value)| (*name, vec![*value])));
+        let flat = all.iter().flat_map(|(name, values)| values.iter().map(move |value| (*name, *value)));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(flat).finish()
     }
 }
 
@@ -92,5 +107,7 @@ mod tests {
         let query = Query::parse("sort=asc&cursor=old&name=a%26b");
         let echo = query.echo(&[("sort", "desc"), ("page", "1")], &[("cursor", "x==")]);
         assert_eq!(echo, "cursor=x%3D%3D&name=a%26b&page=1&sort=asc");
+        let repeated = Query::parse("ids[]=3&ids[]=1&sort=asc&sort=desc");
+        assert_eq!(repeated.echo(&[], &[]), "ids%5B%5D=3&ids%5B%5D=1&sort=desc");
     }
 }

@@ -18,6 +18,15 @@ pub(crate) enum Purpose {
     Identity,
     Offset,
     Profile,
+    Participation,
+    Shape,
+    Level,
+    MemberSince,
+    MemberUntil,
+    Role,
+    Enterprise,
+    AddOn,
+    AddOnUse,
 }
 
 impl Purpose {
@@ -34,6 +43,15 @@ impl Purpose {
             Self::Identity => 9,
             Self::Offset => 10,
             Self::Profile => 11,
+            Self::Participation => 12,
+            Self::Shape => 13,
+            Self::Level => 14,
+            Self::MemberSince => 15,
+            Self::MemberUntil => 16,
+            Self::Role => 17,
+            Self::Enterprise => 18,
+            Self::AddOn => 19,
+            Self::AddOnUse => 20,
         }
     }
 }

@@ -1,13 +1,19 @@
-//! The kinds of instance that can be played, and what each version can do.
+//! The kinds of instance that can be played, who asks, and what each version can do.
 //!
-//! A scenario fixes edition, plan, version and the place of the API. It says nothing about people: those come from
-//! the seed. Every difference between versions that the rest of the crate needs is a question asked here, so that a
-//! version number is compared in one file only.
+//! A scenario fixes deployment, edition, plan, version, the place of the API, and the token that it is about. It says
+//! nothing about people: those come from the seed. What each version can do is in `versions`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One kind of instance.
+use crate::options::{FEWEST_USERS, LicenseTerm, Options};
+
+mod table;
+mod versions;
+
+use table::{Row, TABLE};
+
+/// One kind of instance with one kind of caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Scenario {
     /// Premium, more people than seats.
@@ -17,14 +23,76 @@ pub enum Scenario {
     SelfManagedUltimate,
     /// Premium with the instance setting *Admin Mode* on: an administrator's token needs the scope `admin_mode`.
     AdminMode,
+    /// The same instance, asked with a token that has the scope.
+    AdminModeOn,
     /// Enterprise Edition without a license: `/license` is `null`, nobody uses a seat.
     Unlicensed,
     /// Community Edition: no `/license` route, no seat flag.
     Community,
-    /// 16.2, before keyset pagination on `/users` (16.4) and before `locked` (16.5).
-    Older,
     /// Premium under a relative URL root, `/gitlab`.
     Subpath,
+    /// The license has ended, with overage; its licensee has no `Company`.
+    LicenseExpired,
+    /// A license without a number of seats and without an end.
+    LicenseUnlimited,
+    /// Premium with add-ons: two of seats, Duo Core, and one whose name nobody knows.
+    Duo,
+    /// GitLab Dedicated, Ultimate: answers carry `RateLimit-*`.
+    Dedicated,
+    /// Asked by an auditor.
+    Auditor,
+    /// Asked by an ordinary member of two groups.
+    NonAdmin,
+    /// Asked by an account with an admin custom role (`read_admin_users`, `read_admin_subscription`).
+    CustomAdminRole,
+    /// Asked with an administrator's OAuth token.
+    SelfManagedOauth,
+    /// 15.4, before `/personal_access_tokens/self` and `enterprise`.
+    Oldest,
+    /// 15.11.
+    V15_11,
+    /// 16.2, before keyset pagination on `/users` (16.4) and before `locked` (16.5).
+    Older,
+    /// 16.6.
+    V16_6,
+    /// 16.11, where purchases of add-ons are read one by one.
+    V16_11,
+    /// 17.4, before `filterByAssignedSeat`.
+    V17_4,
+    /// 17.11, the last before `DUO_CORE`.
+    V17_11,
+    /// 19.2 with Duo.
+    V19,
+    /// Owner of two top-level groups with people in both, Maintainer of a third.
+    GitlabCom,
+    /// Owner of a group on `ultimate_trial`.
+    GitlabComTrial,
+    /// Owner of a free group.
+    GitlabComFree,
+    /// Owner of a group on `gold`.
+    GitlabComLegacy,
+    /// Owner of a group on `opensource`.
+    GitlabComOpensource,
+    /// Maintainer, Owner of nothing.
+    GitlabComMaintainer,
+    /// Developer everywhere.
+    GitlabComDeveloper,
+    /// A group access token with the role Owner.
+    GitlabComGroupToken,
+    /// A service account with the role Owner.
+    GitlabComServiceAccount,
+    /// Owner of a group that is synchronised with LDAP.
+    GitlabComLdap,
+    /// Version 18.8, asked by a Maintainer.
+    GitlabComOlder,
+    /// Asked by somebody who is in no group.
+    GitlabComEmpty,
+    /// Asked with an Owner's OAuth token.
+    GitlabComOauth,
+    /// Ultimate, self-managed, with data that nobody expects.
+    Hostile,
+    /// Owner of groups on GitLab.com with such data.
+    HostileCom,
 }
 
 /// What a license covers, in GitLab's own spelling.
@@ -43,112 +111,139 @@ impl Plan {
     }
 }
 
+/// Where GitLab runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deployment {
+    SelfManaged,
+    GitlabCom,
+}
+
 /// A name that is no scenario.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no scenario is called `{0}`; there are: {list}", list = names())]
 pub struct UnknownScenario(String);
 
 fn names() -> String {
-    Scenario::ALL.map(Scenario::name_of).join(", ")
+    TABLE.map(|row| row.name).join(", ")
 }
+
+/// Accounts on GitLab.com that are owners of tokens, and a few more, so that every group has somebody of each kind.
+const FEWEST_ON_GITLAB_COM: u32 = 40;
+
+/// So many that every oddity occurs.
+const FEWEST_HOSTILE: u32 = 60;
+
+/// The table with an address.
+static ROWS: [Row; TABLE.len()] = TABLE;
 
 impl Scenario {
     /// Every scenario, the default first.
-    pub const ALL: [Self; 7] = [
-        Self::SelfManagedPremium,
-        Self::SelfManagedUltimate,
-        Self::AdminMode,
-        Self::Unlicensed,
-        Self::Community,
-        Self::Older,
-        Self::Subpath,
-    ];
-
-    const fn name_of(self) -> &'static str {
-        match self {
-            Self::SelfManagedPremium => "self-managed",
-            Self::SelfManagedUltimate => "self-managed-ultimate",
-            Self::AdminMode => "admin-mode",
-            Self::Unlicensed => "unlicensed",
-            Self::Community => "community",
-            Self::Older => "older",
-            Self::Subpath => "subpath",
+    pub const ALL: [Self; TABLE.len()] = {
+        let mut all = [Self::SelfManagedPremium; TABLE.len()];
+        let mut rows: &[Row] = &TABLE;
+        let mut places: &mut [Self] = &mut all;
+        while let ([row, others @ ..], [place, rest @ ..]) = (rows, places) {
+            *place = row.scenario;
+            rows = others;
+            places = rest;
         }
+        all
+    };
+
+    /// By place instead of by search: it is asked several times for every account that is written.
+    #[allow(clippy::as_conversions, reason = "the place of a variant in its enum cannot be had otherwise")]
+    fn row(self) -> &'static Row {
+        let [first, ..] = &ROWS;
+        ROWS.get(self as usize).unwrap_or(first)
     }
 
     /// The name on a command line.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.name_of()
+        self.row().name
     }
 
     /// One sentence for a list of scenarios.
     #[must_use]
     pub fn about(&self) -> &'static str {
-        match self {
-            Self::SelfManagedPremium => "Premium, self-managed, with more seats in use than bought",
-            Self::SelfManagedUltimate => "Ultimate: guests take no seat; the nightly count is one behind the live one",
-            Self::AdminMode => "Premium with Admin Mode on: an administrator's token needs the scope admin_mode",
-            Self::Unlicensed => "Enterprise Edition without a license: /license is null and nobody uses a seat",
-            Self::Community => "Community Edition: no /license route and no seat flag",
-            Self::Older => "GitLab 16.2: /users knows no keyset pagination, accounts carry no `locked`",
-            Self::Subpath => "Premium, served under the path /gitlab",
+        self.row().about
+    }
+
+    /// Where such a GitLab runs: `self-managed` or `gitlab-com`.
+    #[must_use]
+    pub fn deployment(&self) -> &'static str {
+        match self.row().deployment {
+            Deployment::SelfManaged => "self-managed",
+            Deployment::GitlabCom => "gitlab-com",
         }
+    }
+
+    /// The secret of the token that the scenario is about, one of [`Tokens::ALL`](crate::Tokens::ALL). Others are
+    /// answered too.
+    #[must_use]
+    pub fn caller(&self) -> &'static str {
+        self.row().caller
+    }
+
+    /// The fewest accounts that [`Options::users`](crate::Options::users) may ask for.
+    #[must_use]
+    pub fn fewest_users(&self) -> u32 {
+        match (self.hostile(), self.gitlab_com()) {
+            (true, _) => FEWEST_HOSTILE,
+            (false, true) => FEWEST_ON_GITLAB_COM,
+            (false, false) => FEWEST_USERS,
+        }
+    }
+
+    /// Whether its data is what nobody expects: keys may be null that no other scenario has null, and every object of
+    /// REST has unknown ones.
+    #[must_use]
+    pub fn hostile(&self) -> bool {
+        matches!(self, Self::Hostile | Self::HostileCom)
+    }
+
+    /// Whether GitLab runs it, with plans by top-level group and no administrator among the callers.
+    pub(crate) fn gitlab_com(self) -> bool {
+        self.row().deployment == Deployment::GitlabCom
     }
 
     /// `version` of `GET /metadata`.
-    pub(crate) const fn version(self) -> &'static str {
-        match self {
-            Self::SelfManagedPremium | Self::Unlicensed | Self::Subpath => "18.11.2-ee",
-            Self::SelfManagedUltimate => "19.2.1-ee",
-            Self::AdminMode => "18.8.2-ee",
-            Self::Community => "18.11.2",
-            Self::Older => "16.2.9-ee",
-        }
+    pub(crate) fn version(self) -> &'static str {
+        self.row().version
     }
 
     /// `revision` of `GET /metadata`.
-    pub(crate) const fn revision(self) -> &'static str {
-        match self {
-            Self::SelfManagedPremium | Self::Unlicensed | Self::Subpath => "5d1c0a7e9b3",
-            Self::SelfManagedUltimate => "b82f6e04c1d",
-            Self::AdminMode => "0a1b2c3d4e5",
-            Self::Community => "5d1c0a7e9b4",
-            Self::Older => "f3a9d27710c",
-        }
-    }
-
-    const fn release(self) -> (u32, u32) {
-        match self {
-            Self::SelfManagedPremium | Self::Unlicensed | Self::Subpath | Self::Community => (18, 11),
-            Self::SelfManagedUltimate => (19, 2),
-            Self::AdminMode => (18, 8),
-            Self::Older => (16, 2),
-        }
-    }
-
-    /// Whether the release is at least `major.minor`. Tuples do not compare in `const`, hence not `const`.
-    pub(crate) fn at_least(self, major: u32, minor: u32) -> bool {
-        self.release() >= (major, minor)
+    pub(crate) fn revision(self) -> &'static str {
+        self.row().revision
     }
 
     /// Enterprise code, licensed or not.
-    pub(crate) const fn enterprise(self) -> bool {
-        !matches!(self, Self::Community)
+    pub(crate) fn enterprise(self) -> bool {
+        self.row().enterprise
     }
 
-    /// The plan of the license, when there is one.
-    pub(crate) const fn plan(self) -> Option<Plan> {
-        match self {
-            Self::SelfManagedUltimate => Some(Plan::Ultimate),
-            Self::Unlicensed | Self::Community => None,
-            Self::SelfManagedPremium | Self::AdminMode | Self::Older | Self::Subpath => Some(Plan::Premium),
+    /// The plan of the instance's license, when there is one. GitLab.com shows none.
+    pub(crate) fn plan(self) -> Option<Plan> {
+        self.row().plan
+    }
+
+    /// The license's end: the scenario's own, unless the options ask for another.
+    pub(crate) fn license_term(self, options: &Options) -> LicenseTerm {
+        match options.license_term {
+            LicenseTerm::Current => self.row().term,
+            asked => asked,
         }
+    }
+
+    /// Requests a minute and token that an instance of this kind allows when the options name no limit.
+    pub(crate) const fn rate_limit(self) -> Option<u32> {
+        // The smallest of the sizes that GitLab documents for Dedicated.
+        if matches!(self, Self::Dedicated) { Some(1_200) } else { None }
     }
 
     /// The instance setting *Admin Mode*.
     pub(crate) const fn admin_mode(self) -> bool {
-        matches!(self, Self::AdminMode)
+        matches!(self, Self::AdminMode | Self::AdminModeOn)
     }
 
     /// Relative URL root, without a slash at its end.
@@ -156,29 +251,22 @@ impl Scenario {
         if matches!(self, Self::Subpath) { "/gitlab" } else { "" }
     }
 
-    /// Keyset pagination on `/users` (16.4).
-    pub(crate) fn keyset(self) -> bool {
-        self.at_least(16, 4)
-    }
-
-    /// `locked` on accounts (16.5).
-    pub(crate) fn locked(self) -> bool {
-        self.at_least(16, 5)
-    }
-
-    /// The offset ceiling of 50,000 on `/users` (17.0).
-    pub(crate) fn offset_ceiling(self) -> bool {
-        self.at_least(17, 0)
-    }
-
-    /// `RateLimit-*` on answers that were not refused (about 18.6).
-    pub(crate) fn announces_rate_limit(self) -> bool {
-        self.at_least(18, 6)
-    }
-
-    /// Whether Minimal Access is free on Premium (18.9).
-    pub(crate) fn minimal_access_is_free(self) -> bool {
-        self.at_least(18, 9)
+    /// Add-ons that the instance, or the first group on GitLab.com, has bought.
+    pub(crate) const fn add_ons(self) -> &'static [&'static str] {
+        match self {
+            Self::V16_11 | Self::V17_4 => &["CODE_SUGGESTIONS"],
+            Self::V17_11 => &["CODE_SUGGESTIONS", "DUO_ENTERPRISE"],
+            Self::Duo
+            | Self::V19
+            | Self::GitlabCom
+            | Self::GitlabComMaintainer
+            | Self::GitlabComDeveloper
+            | Self::GitlabComOlder
+            | Self::GitlabComOauth
+            | Self::Hostile
+            | Self::HostileCom => &["CODE_SUGGESTIONS", "DUO_ENTERPRISE", "DUO_CORE", "QUANTUM_ASSIST"],
+            _ => &[],
+        }
     }
 }
 
@@ -200,12 +288,15 @@ impl FromStr for Scenario {
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn every_name_leads_back_to_its_scenario() {
         for scenario in Scenario::ALL {
             assert_eq!(scenario.name().parse::<Scenario>().unwrap(), scenario);
+            assert_eq!(scenario.row().scenario, scenario, "the table is not in the order of the variants");
         }
+        assert_eq!(Scenario::ALL.into_iter().collect::<HashSet<_>>().len(), TABLE.len());
         let refused = "gitlab".parse::<Scenario>().unwrap_err().to_string();
         assert!(refused.contains("`gitlab`") && refused.contains("self-managed-ultimate"), "{refused}");
     }
@@ -215,7 +306,20 @@ mod tests {
         for scenario in Scenario::ALL {
             let (major, minor) = scenario.release();
             assert!(scenario.version().starts_with(&format!("{major}.{minor}.")));
-            assert_eq!(scenario.version().ends_with("-ee"), scenario.enterprise());
+            let suffix = match (scenario.enterprise(), scenario.gitlab_com()) {
+                (_, true) => Some("pre"),
+                (true, false) => Some("ee"),
+                (false, false) => None,
+            };
+            assert_eq!(scenario.version().split_once('-').map(|(_, suffix)| suffix), suffix, "{scenario}");
+        }
+    }
+
+    #[test]
+    fn every_caller_is_a_token_that_the_scenario_knows() {
+        for scenario in Scenario::ALL {
+            let token = crate::Tokens::ALL.into_iter().find(|token| token.secret == scenario.caller()).unwrap();
+            assert!(token.known_in(scenario), "{scenario}");
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::archetype::{AccountKind, State};
 use crate::calendar::parse_moment;
 use crate::population::Population;
 use crate::query::{BadParameter, Query};
+use crate::scenario::Scenario;
+use crate::users::Reader;
 
 /// What the list is ordered by.
 const ORDERS: [&str; 5] = ["id", "name", "username", "created_at", "updated_at"];
@@ -44,7 +46,9 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    pub(crate) fn parse(query: &Query, administrator: bool) -> Result<Self, BadParameter> {
+    pub(crate) fn parse(query: &Query, reader: Reader, scenario: Scenario) -> Result<Self, BadParameter> {
+        let administrator = reader != Reader::Anyone;
+        let recent = scenario.recent_user_filters();
         let order_by = query.one_of("order_by", &ORDERS, "id")?;
         let sort = query.one_of("sort", &["asc", "desc"], "desc")?;
         let lowercase = |name| query.get(name).map(str::to_lowercase);
@@ -57,24 +61,25 @@ impl Listing {
         };
         Ok(Self {
             selection: Selection {
-                all_states: administrator,
+                all_states: reader == Reader::Administrator,
                 active: query.flag("active")?,
                 blocked: query.flag("blocked")?,
                 external: query.flag("external")?,
                 exclude_external: query.flag("exclude_external")?,
                 exclude_internal: query.flag("exclude_internal")?,
-                exclude_active: query.flag("exclude_active")?,
+                exclude_active: recent && query.flag("exclude_active")?,
                 without_project_bots: query.flag("without_project_bots")?,
-                humans: query.flag("humans")?,
-                exclude_humans: query.flag("exclude_humans")?,
+                humans: recent && query.flag("humans")?,
+                exclude_humans: recent && query.flag("exclude_humans")?,
                 admins: query.flag("admins")? && administrator,
                 username: lowercase("username"),
                 search: lowercase("search"),
                 created_after: moment("created_after")?,
                 created_before: moment("created_before")?,
             },
-            order_by,
-            ascending: sort == "asc",
+            // Older versions drop the order that an ordinary account asks for, and keep the finder's own.
+            order_by: if recent || administrator { order_by } else { "id" },
+            ascending: sort == "asc" && (recent || administrator),
         })
     }
 

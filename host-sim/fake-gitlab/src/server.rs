@@ -3,14 +3,16 @@
 //! No request can stop it: what the protocol refuses ends its own connection and nothing else. Stopping breaks off all
 //! connections, requests in flight among them.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Request;
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::answer::Answer;
 use crate::instance::Instance;
 use crate::journal::LoggedRequest;
-use crate::options::{FEWEST_USERS, MOST_USERS, Options};
+use crate::options::{MOST_USERS, Options};
 use crate::token::Tokens;
 use crate::truth::Truth;
 
@@ -32,12 +34,15 @@ const BACKLOG: u32 = 1024;
 /// Rest after a failed `accept`. Without it, running out of file descriptors would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// Bytes of a request's body. A query has 10,000 characters at most, and its variables are short.
+const LONGEST_BODY: usize = 64 * 1024;
+
 /// Why a stand-in did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// [`Options::users`] is out of range.
-    #[error("{0} users: there must be from {FEWEST_USERS} to {MOST_USERS}")]
-    Users(u32),
+    /// [`Options::users`] is out of range; the second number is the fewest of the scenario.
+    #[error("{0} users: there must be from {1} to {MOST_USERS}")]
+    Users(u32, u32),
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -50,6 +55,11 @@ pub enum StartError {
     #[error("the runtime stopped while the data was made")]
     Stopped,
 }
+
+/// A fault wants the connection closed without an answer. As an error of the service it makes hyper do just that.
+#[derive(Debug, thiserror::Error)]
+#[error("not answered on purpose")]
+struct Unanswered;
 
 /// A running stand-in. Dropping it stops it.
 #[derive(Debug)]
@@ -68,8 +78,9 @@ pub struct FakeGitlab {
 /// [`StartError::Users`] for a number of accounts out of range, [`StartError::Listen`] for an address that cannot be
 /// had.
 pub async fn start(options: Options) -> Result<FakeGitlab, StartError> {
-    if !(FEWEST_USERS..=MOST_USERS).contains(&options.users) {
-        return Err(StartError::Users(options.users));
+    let fewest = options.scenario.fewest_users();
+    if !(fewest..=MOST_USERS).contains(&options.users) {
+        return Err(StartError::Users(options.users, fewest));
     }
     let failed = |source| StartError::Listen { address: options.address, source };
     let listener = listen(options.address).map_err(failed)?;
@@ -126,20 +137,37 @@ async fn serve(stream: TcpStream, connection: u64, instance: Arc<Instance>) {
     }
     let service = service_fn(move |request| {
         let instance = Arc::clone(&instance);
-        async move { Ok::<_, Infallible>(answer(&instance, connection, request).await) }
+        async move { answer(&instance, connection, request).await.ok_or(Unanswered) }
     });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(connection, %error, "a connection ended");
     }
 }
 
-async fn answer(instance: &Instance, connection: u64, request: Request<Incoming>) -> Answer {
-    // No endpoint takes a body; one that comes is skipped by the connection.
-    let (request, _) = request.into_parts();
-    let number = instance.journal.arrived(connection, &request);
-    let answer = instance.answer(number, &request).await;
+async fn answer(instance: &Instance, connection: u64, request: Request<Incoming>) -> Option<Answer> {
+    let (request, body) = request.into_parts();
+    let body = whole(body).await;
+    let number = instance.journal.arrived(connection, &request, body.as_deref().unwrap_or_default());
+    let answer = match body {
+        Some(body) => instance.answer(number, &request, &body).await?,
+        None => crate::answer::empty(http::StatusCode::PAYLOAD_TOO_LARGE),
+    };
     instance.journal.answered(number, answer.status().as_u16());
-    answer
+    Some(answer)
+}
+
+/// A body to its end; `None` for one that is too long. One that breaks off is as long as it came.
+async fn whole(mut body: Incoming) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame.into_data() {
+            if whole.len() + data.len() > LONGEST_BODY {
+                return None;
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Some(whole)
 }
 
 impl FakeGitlab {

@@ -4,6 +4,8 @@
 
 use time::{Date, Duration};
 
+use crate::scenario::Scenario;
+
 /// Scope names in GitLab's spelling.
 const READ_API: &str = "read_api";
 const READ_USER: &str = "read_user";
@@ -13,6 +15,11 @@ const ADMIN_MODE: &str = "admin_mode";
 pub(crate) const ROOT_ID: u64 = 1;
 pub(crate) const MEMBER_ID: u64 = 2;
 pub(crate) const BLOCKED_ID: u64 = 3;
+/// On GitLab.com only.
+pub(crate) const MAINTAINER_ID: u64 = 4;
+pub(crate) const STRANGER_ID: u64 = 5;
+pub(crate) const GROUP_BOT_ID: u64 = 6;
+pub(crate) const SERVICE_ID: u64 = 7;
 
 /// The texts of all tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +43,26 @@ impl Tokens {
     /// Of an account that was blocked.
     pub const BLOCKED: &'static str = "glpat-stand-in-blocked-0008";
 
-    /// Every token with what it is for, for listings and tables of tests.
-    pub const ALL: [TokenFacts; 8] = [
+    /// An OAuth access token of the first account; scopes `read_api`, `read_user`. Only `Authorization: Bearer` takes it.
+    pub const OAUTH: &'static str = "stand-in-oauth-0009";
+    /// Of the second account where it is an auditor: in the scenario `auditor` alone.
+    pub const AUDITOR: &'static str = "glpat-stand-in-auditor-0010";
+    /// Of the second account where it has an admin custom role: in the scenario `custom-admin-role` alone.
+    pub const CUSTOM_ADMIN_ROLE: &'static str = "glpat-stand-in-custom-role-0011";
+    /// GitLab.com: Owner of top-level groups.
+    pub const OWNER: &'static str = "glpat-stand-in-owner-0012";
+    /// GitLab.com: Maintainer of groups, Owner of none.
+    pub const MAINTAINER: &'static str = "glpat-stand-in-maintainer-0013";
+    /// GitLab.com: a group access token with the role Owner.
+    pub const GROUP_TOKEN: &'static str = "glpat-stand-in-group-token-0014";
+    /// GitLab.com: of a service account with the role Owner.
+    pub const SERVICE_ACCOUNT: &'static str = "glpat-stand-in-service-account-0015";
+    /// GitLab.com: of an account that is in no group.
+    pub const STRANGER: &'static str = "glpat-stand-in-stranger-0016";
+
+    /// Every token with what it is for, for listings and tables of tests. The first eight belong to accounts that every
+    /// scenario has: on GitLab.com the first account is the Owner of groups and no administrator, the second a Developer.
+    pub const ALL: [TokenFacts; 16] = [
         token(4711, Self::ADMINISTRATOR, "administrator", ROOT_ID, &[READ_API, READ_USER], Fate::Lasting),
         token(4712, Self::ADMIN_MODE, "admin-mode", ROOT_ID, &[READ_API, READ_USER, ADMIN_MODE], Fate::Lasting),
         token(4713, Self::EXPIRED, "expired", ROOT_ID, &[READ_API, READ_USER], Fate::Expired),
@@ -46,6 +71,19 @@ impl Tokens {
         token(4716, Self::MEMBER, "member", MEMBER_ID, &[READ_API, READ_USER], Fate::Lasting),
         token(4717, Self::EXPIRING, "expiring", ROOT_ID, &[READ_API, READ_USER], Fate::Expiring),
         token(4718, Self::BLOCKED, "blocked", BLOCKED_ID, &[READ_API, READ_USER], Fate::Lasting),
+        token(4719, Self::OAUTH, "oauth", ROOT_ID, &[READ_API, READ_USER], Fate::Lasting).oauth(),
+        token(4720, Self::AUDITOR, "auditor", MEMBER_ID, &[READ_API, READ_USER], Fate::Lasting).of(Realm::Auditor),
+        token(4721, Self::CUSTOM_ADMIN_ROLE, "custom-role", MEMBER_ID, &[READ_API, READ_USER], Fate::Lasting)
+            .of(Realm::CustomAdminRole),
+        token(4722, Self::OWNER, "owner", ROOT_ID, &[READ_API, READ_USER], Fate::Lasting).of(Realm::GitlabCom),
+        token(4723, Self::MAINTAINER, "maintainer", MAINTAINER_ID, &[READ_API, READ_USER], Fate::Lasting)
+            .of(Realm::GitlabCom),
+        // Tokens of groups know no `read_user`.
+        token(4724, Self::GROUP_TOKEN, "group-token", GROUP_BOT_ID, &[READ_API], Fate::Lasting).of(Realm::GitlabCom),
+        token(4725, Self::SERVICE_ACCOUNT, "service-account", SERVICE_ID, &[READ_API, READ_USER], Fate::Lasting)
+            .of(Realm::GitlabCom),
+        token(4726, Self::STRANGER, "stranger", STRANGER_ID, &[READ_API, READ_USER], Fate::Lasting)
+            .of(Realm::GitlabCom),
     ];
 }
 
@@ -57,7 +95,7 @@ const fn token(
     scopes: &'static [&'static str],
     fate: Fate,
 ) -> TokenFacts {
-    TokenFacts { id, secret, name, user_id, scopes, fate }
+    TokenFacts { id, secret, name, user_id, scopes, oauth: false, fate, realm: Realm::Everywhere }
 }
 
 /// Whether a token still opens anything.
@@ -67,6 +105,15 @@ enum Fate {
     Expiring,
     Expired,
     Revoked,
+}
+
+/// Which scenarios know a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Realm {
+    Everywhere,
+    Auditor,
+    CustomAdminRole,
+    GitlabCom,
 }
 
 /// One token.
@@ -82,10 +129,32 @@ pub struct TokenFacts {
     pub user_id: u64,
     /// Scopes, in GitLab's spelling.
     pub scopes: &'static [&'static str],
+    /// An OAuth access token: no personal access token, and taken from `Authorization: Bearer` only.
+    pub oauth: bool,
     fate: Fate,
+    realm: Realm,
 }
 
 impl TokenFacts {
+    const fn oauth(self) -> Self {
+        Self { oauth: true, ..self }
+    }
+
+    const fn of(self, realm: Realm) -> Self {
+        Self { realm, ..self }
+    }
+
+    /// Whether the account that it belongs to is there in that role; elsewhere the token is an unknown one.
+    #[must_use]
+    pub fn known_in(&self, scenario: Scenario) -> bool {
+        match self.realm {
+            Realm::Everywhere => true,
+            Realm::Auditor => scenario == Scenario::Auditor,
+            Realm::CustomAdminRole => scenario == Scenario::CustomAdminRole,
+            Realm::GitlabCom => scenario.gitlab_com(),
+        }
+    }
+
     /// `expires_at`: the day at whose start the token stops to work.
     #[must_use]
     pub fn expires_at(&self, today: Date) -> Date {
@@ -125,12 +194,27 @@ pub(crate) enum Refusal {
 }
 
 /// `Tokens::ALL` with an address, so that callers can be told by reference.
-static KNOWN: [TokenFacts; 8] = Tokens::ALL;
+static KNOWN: [TokenFacts; Tokens::ALL.len()] = Tokens::ALL;
+
+/// A credential as it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Presented<'a> {
+    pub(crate) text: &'a str,
+    /// As `Authorization: Bearer`, the only way for OAuth tokens.
+    pub(crate) bearer: bool,
+}
 
 /// Whether the credential does, checked in GitLab's order: the token itself, its scopes, then its owner.
-pub(crate) fn admit(presented: Option<&str>, need: Need) -> Result<&'static TokenFacts, Refusal> {
+pub(crate) fn admit(
+    presented: Option<Presented<'_>>,
+    need: Need,
+    scenario: Scenario,
+) -> Result<&'static TokenFacts, Refusal> {
     let presented = presented.ok_or(Refusal::Missing)?;
-    let found = KNOWN.iter().find(|token| token.secret == presented).ok_or(Refusal::Unknown)?;
+    let found = KNOWN
+        .iter()
+        .find(|token| token.secret == presented.text && (presented.bearer || !token.oauth) && token.known_in(scenario))
+        .ok_or(Refusal::Unknown)?;
     match found.fate {
         Fate::Expired => return Err(Refusal::Expired),
         Fate::Revoked => return Err(Refusal::Revoked),
@@ -150,15 +234,36 @@ pub(crate) fn admit(presented: Option<&str>, need: Need) -> Result<&'static Toke
     Ok(found)
 }
 
-/// Whether a caller counts as an administrator for REST: the flag of the account, and with Admin Mode on also the
-/// scope (GitLab 16.1 and later).
-pub(crate) fn effective_administrator(token: &TokenFacts, admin_mode_on: bool) -> bool {
-    token.user_id == ROOT_ID && (!admin_mode_on || token.has(ADMIN_MODE))
+/// What a caller may do on the whole instance, by ascending right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rank {
+    Ordinary,
+    /// Reads everything but blocked accounts and what belongs to the administration.
+    Auditor,
+    /// An admin custom role with `read_admin_users` and `read_admin_subscription`: accounts and `currentLicense`.
+    CustomAdmin,
+    Administrator,
+}
+
+/// What a token's owner may do on the instance by way of REST: an administrator without the scope `admin_mode` is
+/// ordinary where Admin Mode is on (GitLab 16.1 and later). GitLab.com has no administrators among its customers.
+pub(crate) fn rank(token: &TokenFacts, scenario: Scenario) -> Rank {
+    match (token.user_id, scenario) {
+        _ if scenario.gitlab_com() => Rank::Ordinary,
+        (ROOT_ID, _) if !scenario.enforces_admin_mode() || token.has(ADMIN_MODE) => Rank::Administrator,
+        (MEMBER_ID, Scenario::Auditor) => Rank::Auditor,
+        (MEMBER_ID, Scenario::CustomAdminRole) => Rank::CustomAdmin,
+        _ => Rank::Ordinary,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn by_header(text: &str) -> Option<Presented<'_>> {
+        Some(Presented { text, bearer: false })
+    }
 
     #[test]
     fn a_token_is_refused_before_its_scopes_and_its_owner() {
@@ -173,21 +278,36 @@ mod tests {
             (Some(Tokens::USER_SCOPE), Need::Nothing, Ok(4715)),
             (Some(Tokens::MEMBER), Need::ReadApi, Ok(4716)),
             (Some(Tokens::EXPIRING), Need::ReadApi, Ok(4717)),
+            (Some(Tokens::OWNER), Need::ReadApi, Err(Refusal::Unknown)),
+            (Some(Tokens::AUDITOR), Need::ReadApi, Err(Refusal::Unknown)),
         ] {
-            assert_eq!(admit(secret, need).map(|token| token.id), expected, "{secret:?} {need:?}");
+            let admitted = admit(secret.and_then(by_header), need, Scenario::SelfManagedPremium);
+            assert_eq!(admitted.map(|token| token.id), expected, "{secret:?} {need:?}");
         }
     }
 
     #[test]
-    fn admin_mode_asks_for_its_scope_only_where_it_is_on() {
+    fn an_oauth_token_comes_as_bearer_or_not_at_all() {
+        for (bearer, expected) in [(true, Ok(4719)), (false, Err(Refusal::Unknown))] {
+            let presented = Some(Presented { text: Tokens::OAUTH, bearer });
+            let admitted = admit(presented, Need::ReadApi, Scenario::GitlabComOauth);
+            assert_eq!(admitted.map(|token| token.id), expected);
+        }
+    }
+
+    #[test]
+    fn rights_on_the_instance_follow_scope_account_and_scenario() {
         let who = |secret| Tokens::ALL.into_iter().find(|token| token.secret == secret);
-        for (secret, on, expected) in [
-            (Tokens::ADMINISTRATOR, false, true),
-            (Tokens::ADMINISTRATOR, true, false),
-            (Tokens::ADMIN_MODE, true, true),
-            (Tokens::MEMBER, false, false),
+        for (secret, scenario, expected) in [
+            (Tokens::ADMINISTRATOR, Scenario::SelfManagedPremium, Rank::Administrator),
+            (Tokens::ADMINISTRATOR, Scenario::AdminMode, Rank::Ordinary),
+            (Tokens::ADMIN_MODE, Scenario::AdminMode, Rank::Administrator),
+            (Tokens::MEMBER, Scenario::SelfManagedPremium, Rank::Ordinary),
+            (Tokens::AUDITOR, Scenario::Auditor, Rank::Auditor),
+            (Tokens::CUSTOM_ADMIN_ROLE, Scenario::CustomAdminRole, Rank::CustomAdmin),
+            (Tokens::ADMINISTRATOR, Scenario::GitlabCom, Rank::Ordinary),
         ] {
-            assert_eq!(who(secret).map(|token| effective_administrator(&token, on)), Some(expected));
+            assert_eq!(who(secret).map(|token| rank(&token, scenario)), Some(expected), "{secret} {scenario}");
         }
     }
 }

@@ -3,15 +3,20 @@
 //! Computed from the same population as the answers, yet not by way of them: no JSON of an answer is read back. It
 //! covers exactly the accounts of an administrator's walk with `exclude_internal` and `without_project_bots`.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::archetype::AccountKind;
 use crate::calendar::{Day, Instant};
+use crate::groups::{AddOnFacts, GroupFacts, Groups};
+use crate::hostile;
 use crate::license::{self, LicenseFacts};
 use crate::options::Options;
 use crate::population::Population;
 use crate::scenario::Scenario;
+use crate::token::{self, Rank, Tokens};
 
 /// Everything that an administrator can find out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,8 +29,42 @@ pub struct Truth {
     pub license: Option<LicenseFacts>,
     /// Totals over `users`.
     pub counts: Counts,
-    /// The administrator's walk, by ascending id.
+    /// The administrator's walk, by ascending id. On GitLab.com, where there is no such walk: everybody.
     pub users: Vec<UserFacts>,
+    /// Whose token the scenario is about.
+    pub caller: CallerFacts,
+    /// Top-level groups, ascending by id.
+    pub groups: Vec<GroupFacts>,
+    /// Add-ons of the instance, ascending by id. On GitLab.com add-ons belong to groups.
+    pub add_ons: Vec<AddOnFacts>,
+}
+
+/// The owner of the scenario's token, and what it may do on the whole instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallerFacts {
+    /// Account id.
+    pub user_id: u64,
+    /// `administrator` (in effect, Admin Mode considered), `custom_admin`, `auditor` or `ordinary`.
+    pub rank: &'static str,
+    /// Whether the token is an OAuth access token.
+    pub oauth: bool,
+}
+
+impl CallerFacts {
+    /// Of a scenario, whose caller is always one of the tokens.
+    fn of(scenario: Scenario) -> Self {
+        let token = Tokens::ALL.into_iter().find(|token| token.secret == scenario.caller());
+        Self {
+            user_id: token.map_or(0, |token| token.user_id),
+            rank: match token.map(|token| token::rank(&token, scenario)) {
+                Some(Rank::Administrator) => "administrator",
+                Some(Rank::CustomAdmin) => "custom_admin",
+                Some(Rank::Auditor) => "auditor",
+                Some(Rank::Ordinary) | None => "ordinary",
+            },
+            oauth: token.is_some_and(|token| token.oauth),
+        }
+    }
 }
 
 /// Totals over the administrator's walk.
@@ -54,6 +93,8 @@ pub struct UserFacts {
     pub name: String,
     /// Registered address; may be empty.
     pub email: String,
+    /// The address shown to everybody; may be empty.
+    pub public_email: Option<String>,
     /// In GitLab's spelling.
     pub state: &'static str,
     /// Locked out for the moment.
@@ -82,6 +123,9 @@ pub struct UserFacts {
     pub last_sign_in_at: Option<OffsetDateTime>,
     /// Accounts at identity providers.
     pub identities: Vec<IdentityFacts>,
+    /// Keys that are null in this account's rows although the fields here are empty; hostile data only. An empty
+    /// `state` is null there too.
+    pub null_keys: &'static [&'static str],
 }
 
 /// An account at an identity provider.
@@ -94,7 +138,7 @@ pub struct IdentityFacts {
 }
 
 impl Truth {
-    pub(crate) fn of(population: &Population, options: &Options) -> Self {
+    pub(crate) fn of(population: &Population, groups: &Groups, options: &Options) -> Self {
         let scenario: Scenario = options.scenario;
         let users: Vec<_> = (0..population.len())
             .filter(|place| population.walked(*place))
@@ -106,13 +150,27 @@ impl Truth {
             license: license::facts(options, population.seats()),
             counts: Counts::over(&users, scenario),
             users,
+            caller: CallerFacts::of(scenario),
+            groups: {
+                let caller = CallerFacts::of(scenario).user_id;
+                let mut facts: Vec<_> = groups.all.iter().map(|group| group.facts(population, caller)).collect();
+                facts.sort_by_key(|group| group.id);
+                facts
+            },
+            add_ons: groups.add_ons.clone(),
         }
     }
 
-    /// The same as JSON: the fields by name, days as `YYYY-MM-DD`, instants as `2026-02-03T06:41:10.120Z`.
+    /// The same as JSON: the fields by name, what is null in the answers null, days as `YYYY-MM-DD`, instants as `2026-02-03T06:41:10.120Z`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        let odd = self.users.iter().filter(|user| !user.null_keys.is_empty() || user.state.is_empty());
+        let nulls: BTreeMap<u64, &[&str]> = odd.map(|user| (user.id, user.null_keys)).collect();
+        if !nulls.is_empty() {
+            hostile::set_nulls(&mut json, &nulls);
+        }
+        json
     }
 }
 
@@ -123,7 +181,8 @@ impl Counts {
         };
         Self {
             users: count(|_| true),
-            using_license_seat: scenario.enterprise().then(|| count(|user| user.using_license_seat == Some(true))),
+            using_license_seat: (scenario.enterprise() && !scenario.gitlab_com())
+                .then(|| count(|user| user.using_license_seat == Some(true))),
             active: count(|user| user.state == "active"),
             humans: count(|user| user.kind == AccountKind::Human),
             never_used: count(|user| {
@@ -139,6 +198,7 @@ impl UserFacts {
         let utc = |instant: Instant| instant.0.to_offset(UtcOffset::UTC);
         Self {
             id: account.id,
+            public_email: account.public_email().map(str::to_owned),
             username: account.username,
             name: account.name,
             email: account.email,
@@ -153,6 +213,7 @@ impl UserFacts {
             last_activity_on: account.last_activity_on.map(|day| day.0),
             current_sign_in_at: account.current_sign_in_at.map(utc),
             last_sign_in_at: account.last_sign_in_at.map(utc),
+            null_keys: account.nulls,
             identities: account
                 .identities
                 .into_iter()
@@ -174,6 +235,6 @@ pub(crate) fn moment<S: Serializer>(value: &OffsetDateTime, serializer: S) -> Re
     Instant(value.to_offset(UtcOffset::UTC)).serialize(serializer)
 }
 
-fn optional_moment<S: Serializer>(value: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn optional_moment<S: Serializer>(value: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
     value.map(|moment| Instant(moment.to_offset(UtcOffset::UTC))).serialize(serializer)
 }

@@ -13,11 +13,10 @@ use crate::answer::{self, Answer, set};
 use crate::cursor::{Cursor, Direction};
 use crate::entity::{self, View};
 use crate::instance::Instance;
+use crate::offset::{COUNTED, Page};
 use crate::query::{BadParameter, Query};
+use crate::rest;
 use crate::selection::Listing;
-
-/// More rows than this are not counted.
-const COUNTED: usize = 10_000;
 
 /// `page` times `per_page` may not exceed this.
 const OFFSET_CEILING: u64 = 50_000;
@@ -40,6 +39,8 @@ const DEFAULTS: [(&str, &str); 9] = [
 pub(crate) enum Reader {
     /// All rows, all fields.
     Administrator,
+    /// All fields, but no blocked or banned account.
+    Auditor,
     /// Eight fields, and no blocked or banned account. Not an error, only less.
     Anyone,
 }
@@ -48,23 +49,18 @@ pub(crate) enum Reader {
 pub(crate) fn list(instance: &Instance, reader: Reader, query: &Query, repeat_cursor: bool) -> Answer {
     match try_list(instance, reader, query, repeat_cursor) {
         Ok(answer) => answer,
-        Err(BadParameter(sentence)) => answer::error(StatusCode::BAD_REQUEST, &sentence),
+        Err(bad) => rest::bad_parameter(&bad),
     }
 }
 
 fn try_list(instance: &Instance, reader: Reader, query: &Query, repeat_cursor: bool) -> Result<Answer, BadParameter> {
-    let per_page = match query.integer("per_page")? {
-        Some(0) => return Err(BadParameter("per_page has a value not allowed".to_owned())),
-        Some(number) => u64::try_from(number).map_or(20, |number| number.min(100)),
-        None => 20,
-    };
-    let page = query.integer("page")?.and_then(|page| u64::try_from(page).ok()).unwrap_or(1).max(1);
-    let listing = Listing::parse(query, reader == Reader::Administrator)?;
-    let list = List { instance, reader, query, listing, per_page };
+    let page = Page::parse(query)?;
+    let listing = Listing::parse(query, reader, instance.options.scenario)?;
+    let list = List { instance, reader, query, listing, page };
     if query.get("pagination") == Some("keyset") && instance.options.scenario.keyset() {
         return Ok(list.keyset(repeat_cursor));
     }
-    Ok(list.offset(page))
+    Ok(list.offset())
 }
 
 struct List<'a> {
@@ -72,14 +68,10 @@ struct List<'a> {
     reader: Reader,
     query: &'a Query,
     listing: Listing,
-    per_page: u64,
+    page: Page,
 }
 
 impl List<'_> {
-    fn take(&self) -> usize {
-        usize::try_from(self.per_page).unwrap_or(100)
-    }
-
     fn keyset(&self, repeat_cursor: bool) -> Answer {
         if self.listing.order_by != "id" {
             let sentence = "Keyset pagination is not yet available for this type of request";
@@ -94,7 +86,7 @@ impl List<'_> {
         };
         let people = &self.instance.population;
         let backwards = used.is_some_and(|cursor| cursor.direction == Direction::Previous);
-        let (places, more) = self.listing.beside(people, used.map(|cursor| cursor.id), backwards, self.take());
+        let (places, more) = self.listing.beside(people, used.map(|cursor| cursor.id), backwards, self.page.take());
         // On the side that the request came from lies at least the page it came from.
         let (before, after) = if backwards { (more, true) } else { (used.is_some(), more) };
         let beside = |there: bool, place: Option<&usize>, direction| match place {
@@ -123,47 +115,20 @@ impl List<'_> {
         answer
     }
 
-    fn offset(&self, page: u64) -> Answer {
-        if self.instance.options.scenario.offset_ceiling() && page.saturating_mul(self.per_page) > OFFSET_CEILING {
+    fn offset(&self) -> Answer {
+        let Page { number, size } = self.page;
+        if self.instance.options.scenario.offset_ceiling() && number.saturating_mul(size) > OFFSET_CEILING {
             let sentence = "Offset pagination has a maximum allowed offset of 50000 for requests that return objects of \
                             type User. Remaining records can be retrieved using keyset pagination.";
             return answer::error(StatusCode::METHOD_NOT_ALLOWED, sentence);
         }
-        let skip = usize::try_from((page - 1).saturating_mul(self.per_page)).unwrap_or(usize::MAX);
-        let take = self.take();
+        let take = self.page.take();
         let people = &self.instance.population;
-        let (mut places, count) = self.listing.page(people, skip, take.saturating_add(1), COUNTED + 1);
+        let (mut places, count) = self.listing.page(people, self.page.skip(), take.saturating_add(1), COUNTED + 1);
         let more = places.len() > take;
         places.truncate(take);
-
         let mut answer = self.rows(&places);
-        let text = |number: u64| number.to_string();
-        let number = |there: bool, number: u64| if there { text(number) } else { String::new() };
-        let mut header = |name, value: &str| set(&mut answer, HeaderName::from_static(name), value);
-        header("x-page", &text(page));
-        header("x-per-page", &text(self.per_page));
-        header("x-next-page", &number(more, page.saturating_add(1)));
-        header("x-prev-page", &number(page > 1, page - 1));
-
-        let mut links = Vec::new();
-        let mut lead = |relation: &str, page: u64| {
-            let link = self.link(&[("page", &text(page)), ("per_page", &text(self.per_page))]);
-            links.push(format!("<{link}>; rel=\"{relation}\""));
-        };
-        if page > 1 {
-            lead("prev", page - 1);
-        }
-        if more {
-            lead("next", page.saturating_add(1));
-        }
-        lead("first", 1);
-        if count <= COUNTED {
-            let pages = u64::try_from(count.div_ceil(take.max(1))).unwrap_or(u64::MAX).max(1);
-            lead("last", pages);
-            header("x-total", &count.to_string());
-            header("x-total-pages", &text(pages));
-        }
-        set(&mut answer, http::header::LINK, &links.join(", "));
+        self.page.head(&mut answer, count, more, &|replaced| self.link(replaced));
         answer
     }
 
@@ -174,7 +139,9 @@ impl List<'_> {
     fn rows(&self, places: &[usize]) -> Answer {
         let people = &self.instance.population;
         match self.reader {
-            Reader::Administrator => answer::json_pieces(StatusCode::OK, self.instance.rows.array(people, places)),
+            Reader::Administrator | Reader::Auditor => {
+                answer::json_pieces(StatusCode::OK, self.instance.rows.array(people, places))
+            }
             Reader::Anyone => {
                 let mut body = vec![b'['];
                 for place in places {

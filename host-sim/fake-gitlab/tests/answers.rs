@@ -119,6 +119,81 @@ async fn metadata_and_version_say_the_same() {
 }
 
 #[tokio::test]
+async fn the_oldest_version_has_less_to_say_of_itself_and_of_tokens() {
+    let gitlab = started(Scenario::Oldest, 3).await;
+    let caller = Caller::of(&gitlab);
+    assert_eq!(caller.admin("/api/v4/version").await.text(), r#"{"version":"15.4.6-ee","revision":"8e07d4415f2"}"#);
+    assert_eq!(
+        caller.admin("/api/v4/metadata").await.text(),
+        r#"{"version":"15.4.6-ee","revision":"8e07d4415f2","kas":{"enabled":false,"externalUrl":null,"version":null}}"#
+    );
+    let own = caller.admin("/api/v4/personal_access_tokens/self").await;
+    assert_eq!((own.status.as_u16(), own.text()), (404, r#"{"message":"404 Not found"}"#));
+    let user = caller.admin("/api/v4/user").await.json();
+    assert!(user.get("created_by").is_none() && user.get("scim_identities").is_none() && user.get("locked").is_none());
+    // An ordinary account gets the finder's own order, whatever it asks for.
+    let ids = caller.get("/api/v4/users?order_by=id&sort=asc&pagination=keyset", Tokens::MEMBER).await.ids();
+    assert!(ids.is_sorted_by(|a, b| a > b), "{ids:?}");
+}
+
+#[tokio::test]
+async fn an_oauth_token_is_no_personal_access_token() {
+    for scenario in [Scenario::SelfManagedOauth, Scenario::GitlabComOauth] {
+        let gitlab = started(scenario, 40).await;
+        let caller = Caller::of(&gitlab);
+        assert_eq!(caller.get("/api/v4/user", Tokens::OAUTH).await.text(), UNAUTHORIZED);
+        assert_eq!(caller.bearer("/api/v4/user", Tokens::OAUTH).await.json()["id"], 1);
+        let own = caller.bearer("/api/v4/personal_access_tokens/self", Tokens::OAUTH).await;
+        assert_eq!(
+            (own.status.as_u16(), own.text()),
+            (400, r#"{"message":"400 Bad request - This endpoint requires token type to be a personal access token"}"#)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_auditor_and_a_custom_role_read_accounts_but_no_license() {
+    for scenario in [Scenario::Auditor, Scenario::CustomAdminRole] {
+        let gitlab = started(scenario, 60).await;
+        let caller = Caller::of(&gitlab);
+        let license = caller.own("/api/v4/license", scenario).await;
+        assert_eq!((license.status.as_u16(), license.text()), (403, FORBIDDEN));
+        assert!(caller.own("/api/v4/user", scenario).await.json().get("is_admin").is_none());
+        let rows =
+            caller.rows("/api/v4/users?exclude_internal=true&without_project_bots=true", scenario.caller()).await;
+        assert!(rows.iter().all(|row| row["using_license_seat"].is_boolean()), "{scenario}");
+        let hidden = |state: &str| ["blocked", "ldap_blocked", "banned"].contains(&state);
+        let truth = &gitlab.truth().users;
+        let seen = truth.iter().filter(|user| scenario == Scenario::CustomAdminRole || !hidden(user.state));
+        assert_eq!(rows.len(), seen.count(), "{scenario}");
+        assert!(rows.len() < truth.len() || scenario == Scenario::CustomAdminRole);
+        let elsewhere = started(Scenario::SelfManagedPremium, 3).await;
+        assert_eq!(Caller::of(&elsewhere).own("/api/v4/user", scenario).await.text(), UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn one_account_is_shown_by_the_rights_of_who_asks() {
+    let gitlab = started(Scenario::SelfManagedPremium, 40).await;
+    let caller = Caller::of(&gitlab);
+    let full = caller.admin("/api/v4/users/3").await.json();
+    assert_eq!((&full["state"], &full["highest_role"]), (&json!("blocked"), &json!(30)));
+    let profile = caller.get("/api/v4/users/3", Tokens::MEMBER).await.json();
+    assert_eq!(profile["username"], full["username"]);
+    for key in ["email", "using_license_seat", "last_activity_on", "highest_role"] {
+        assert!(full.get(key).is_some() && profile.get(key).is_none(), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn dedicated_counts_every_request_without_being_asked_to() {
+    let gitlab = started(Scenario::Dedicated, 3).await;
+    let answer = Caller::of(&gitlab).admin("/api/v4/user").await;
+    assert_eq!(answer.header("ratelimit-limit"), Some("1200"));
+    assert_eq!(answer.header("ratelimit-remaining"), Some("1199"));
+}
+
+#[tokio::test]
 async fn a_token_describes_itself() {
     let gitlab = started(Scenario::SelfManagedPremium, 3).await;
     let caller = Caller::of(&gitlab);
@@ -175,6 +250,10 @@ async fn the_license_differs_by_scenario() {
         let answer = caller.get("/api/v4/license", Tokens::ADMIN_MODE).await;
         let truth = gitlab.truth();
         match scenario {
+            _ if scenario.deployment() == "gitlab-com" => {
+                assert_eq!((answer.status.as_u16(), answer.text()), (403, FORBIDDEN), "{scenario}");
+                assert_eq!(truth.license, None);
+            }
             Scenario::Community => assert_eq!((answer.status.as_u16(), answer.text()), (404, NO_ROUTE)),
             Scenario::Unlicensed => assert_eq!((answer.status.as_u16(), answer.text()), (200, "null")),
             _ => {
@@ -185,9 +264,18 @@ async fn the_license_differs_by_scenario() {
                 assert_eq!(license["overage"], facts.overage);
                 assert_eq!(license["maximum_user_count"], facts.maximum_user_count);
                 let live = truth.counts.using_license_seat.unwrap();
-                let apart = u64::from(scenario == Scenario::SelfManagedUltimate);
-                assert_eq!(live - facts.active_users, apart, "{scenario}");
-                assert_eq!(facts.overage > 0, scenario != Scenario::SelfManagedUltimate, "{scenario}");
+                let ultimate = facts.plan == "ultimate";
+                assert_eq!(live - facts.active_users, u64::from(ultimate), "{scenario}");
+                let within = ultimate || scenario == Scenario::LicenseUnlimited;
+                assert_eq!(facts.overage > 0, !within, "{scenario}");
+                assert_eq!(facts.expired, scenario == Scenario::LicenseExpired);
+                assert_eq!(license["licensee"].get("Company").is_some(), !facts.expired, "{scenario}");
+                let mut without_count = license.clone();
+                without_count.as_object_mut().unwrap().remove("active_users");
+                let list = caller.get("/api/v4/licenses", Tokens::ADMIN_MODE).await.json();
+                assert_eq!(list, json!([without_count]));
+                assert_eq!(caller.get("/api/v4/license/7", Tokens::ADMIN_MODE).await.json(), license);
+                assert_eq!(caller.get("/api/v4/license/8", Tokens::ADMIN_MODE).await.status, StatusCode::NOT_FOUND);
             }
         }
     }
@@ -210,8 +298,10 @@ async fn what_is_not_there_is_refused_as_gitlab_refuses_it() {
     let gitlab = started(Scenario::SelfManagedPremium, 3).await;
     let caller = Caller::of(&gitlab);
     for (path, status, body) in [
-        ("/api/v4/groups", 404, NO_ROUTE),
-        ("/api/v4/users/1", 404, NO_ROUTE),
+        ("/api/v4/projects", 404, NO_ROUTE),
+        ("/api/v4/users/0", 404, r#"{"message":"404 User Not Found"}"#),
+        ("/api/v4/groups/no-such", 404, r#"{"message":"404 Group Not Found"}"#),
+        ("/api/v4/namespaces/no-such", 404, r#"{"message":"404 Namespace Not Found"}"#),
         ("/api/v4", 404, NO_ROUTE),
         ("/api/graphql", 404, NO_ROUTE),
         ("/api/v3/users", 410, r#"{"error":"API V3 is no longer supported. Use API V4 instead."}"#),

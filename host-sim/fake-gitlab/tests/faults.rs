@@ -53,6 +53,23 @@ async fn each_kind_answers_in_its_own_way() {
         ("revoked", 401, "application/json", "Token was revoked."),
         ("expired", 401, "application/json", "Token is expired."),
         ("redirect-sign-in", 302, "text/html; charset=utf-8", "/users/sign_in"),
+        ("redirect-other-host", 302, "text/html; charset=utf-8", "https://sso.example/"),
+        ("html-503", 503, "text/html", "503 Service Unavailable"),
+        ("html-504", 504, "text/html", "504 Gateway Time-out"),
+        ("error-503", 503, "application/json", r#"{"message":"503 Service Unavailable"}"#),
+        ("maintenance", 503, "application/json", r#"{"message":"GitLab Maintenance: system is in maintenance mode"}"#),
+        ("unauthorized", 401, "application/json", r#"{"message":"401 Unauthorized"}"#),
+        ("impersonation", 401, "application/json", "but impersonation was disabled."),
+        ("forbidden", 403, "application/json", r#"{"message":"403 Forbidden"}"#),
+        ("blocked", 403, "application/json", r#"{"message":"403 Forbidden - Your account has been blocked."}"#),
+        ("insufficient-scope", 403, "application/json", r#""scope":"api read_api""#),
+        ("granular", 403, "application/json", r#"{"error":"insufficient_granular_scope","#),
+        ("not-found", 404, "application/json", r#"{"message":"404 Not found"}"#),
+        ("no-route", 404, "application/json", r#"{"error":"404 Not Found"}"#),
+        ("null-body", 200, "application/json", "null"),
+        ("other-json", 200, "application/json", r#"{"hello":"world"}"#),
+        ("too-deep", 405, "application/json", "maximum allowed offset of 50000"),
+        ("keyset-refused", 405, "application/json", "Keyset pagination is not yet available"),
     ] {
         let answer = struck(kind).await;
         assert_eq!(answer.status.as_u16(), status, "{kind}");
@@ -60,6 +77,46 @@ async fn each_kind_answers_in_its_own_way() {
         assert!(answer.text().contains(part), "{kind}: {}", answer.text());
         assert!(answer.header("x-request-id").is_some_and(|id| id.len() == 26), "{kind}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_can_be_next_to_nothing_or_nothing() {
+    assert_eq!(struck("maintenance").await.header("retry-after"), Some("900"));
+    assert_eq!(struck("redirect-other-host").await.header("location"), Some("https://sso.example/"));
+    let blocked = struck("ip-block").await;
+    assert_eq!((blocked.status.as_u16(), blocked.header("content-type"), blocked.text()), (403, None, ""));
+
+    let gitlab = faulty(&["license@1=reset", "license@2=truncated-json"]).await;
+    let caller = Caller::of(&gitlab);
+    let token = [("private-token", Tokens::ADMINISTRATOR)];
+    assert!(caller.send(Method::GET, "/api/v4/license", &token).await.is_err());
+    assert_eq!(gitlab.requests()[0].status, None, "it was noted, and not answered");
+    let half = caller.admin("/api/v4/license").await;
+    let whole = caller.admin("/api/v4/license").await;
+    assert_eq!(half.text(), &whole.text()[..whole.body.len() / 2]);
+    assert_eq!(half.header("content-length"), Some(half.body.len().to_string().as_str()));
+    assert!(serde_json::from_slice::<serde_json::Value>(&half.body).is_err());
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_true_and_two_seconds_late() {
+    let gitlab = faulty(&["user@1=slow"]).await;
+    let caller = Caller::of(&gitlab);
+    let begun = std::time::Instant::now();
+    let late = caller.admin("/api/v4/user").await;
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    assert_eq!(late.text(), caller.admin("/api/v4/user").await.text());
+}
+
+#[tokio::test]
+async fn a_fault_can_last_from_some_request_on() {
+    let gitlab = faulty(&["users@3+=revoked"]).await;
+    let caller = Caller::of(&gitlab);
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(caller.admin("/api/v4/users").await.status.as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 401, 401, 401]);
 }
 
 #[tokio::test]

@@ -81,10 +81,10 @@ impl Document {
                 }
                 for row in allocation.rows(batch).allocation {
                     csv.serialize(AllocationRow {
-                        server: plain_cell(row.server),
-                        vendor: plain_cell(row.vendor),
-                        feature: plain_cell(row.feature),
-                        user: plain_cell(row.user),
+                        server: plain_cell(&row.server),
+                        vendor: plain_cell(&row.vendor),
+                        feature: plain_cell(&row.feature),
+                        user: plain_cell(&row.user),
                         ..row
                     })?;
                 }
@@ -105,9 +105,11 @@ impl Document {
     }
 }
 
-/// A spreadsheet takes a cell that begins with one of these for a formula; an apostrophe makes it text.
-fn plain_cell(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+/// A spreadsheet takes a cell that begins with one of these for a formula; an apostrophe makes it text. A cell is one line
+/// and steers no terminal.
+fn plain_cell(text: &str) -> String {
+    let text = printable(text);
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
 }
 
 /// Allocation as the Platform shows it.
@@ -152,14 +154,16 @@ mod tests {
     use time::macros::date;
 
     use super::{Document, Format, plain_cell};
-    use crate::contract::{Entry, Pool, Source, User};
+    use crate::contract::{Assignment, Entry, Pool, Source, User};
     use crate::samples;
 
     #[test]
     fn a_cell_is_no_formula() {
-        assert_eq!(plain_cell("=1+1".to_owned()), "'=1+1");
-        assert_eq!(plain_cell("@x".to_owned()), "'@x");
-        assert_eq!(plain_cell("dana".to_owned()), "dana");
+        assert_eq!(plain_cell("=1+1"), "'=1+1");
+        assert_eq!(plain_cell("@x"), "'@x");
+        assert_eq!(plain_cell("dana"), "dana");
+        // What a spreadsheet would pass over to find a formula is no blank any more.
+        assert_eq!(plain_cell("\t=1+1\r\n\u{1b}[31m"), "\u{fffd}=1+1\u{fffd}\u{fffd}\u{fffd}[31m");
     }
 
     /// Two pages with one row each, in which every name from outside is `name`.
@@ -167,12 +171,14 @@ mod tests {
         let own = || name.to_owned();
         let mut document = Document::new(format, date!(2026 - 05 - 01));
         let mut out = Vec::new();
-        for _ in 0..2 {
+        for id in ["1", "2"] {
+            let user_id = id.to_owned();
+            let assignment = Assignment { user_id: user_id.clone(), ..samples::assignment() };
             let entries = vec![
                 Entry::Source(Source { display_name: own(), vendor: own(), ..samples::source() }),
                 Entry::Pool(Pool { feature: own(), ..samples::pool() }),
-                Entry::User(User { username: own(), ..samples::user() }),
-                Entry::Assignment(samples::assignment()),
+                Entry::User(User { user_id, username: own(), ..samples::user() }),
+                Entry::Assignment(assignment),
             ];
             document.page(&mut out, &samples::batch(entries)).unwrap();
         }

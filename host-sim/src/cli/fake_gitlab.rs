@@ -10,7 +10,8 @@ use super::error::CommandError;
 use super::terminal;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cargo sim fake-gitlab --scenario self-managed --users 1000 --port 8080\n  \
+#[command(after_help = "Examples:\n  cargo sim fake-gitlab --list\n  \
+    cargo sim fake-gitlab --scenario self-managed --users 1000 --port 8080\n  \
     GITLAB_TOKEN=glpat-stand-in-administrator-0001 cargo sim test --url http://127.0.0.1:8080 --token-env GITLAB_TOKEN --allow-loopback")]
 pub(super) struct Args {
     /// Kind of instance; --list prints them
@@ -58,7 +59,12 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         StartError::Users(..) => CommandError::usage(error.to_string(), "choose another number with --users"),
         _ => CommandError::failed(error.to_string(), "choose another port with --port; 0 takes a free one"),
     })?;
-    terminal::print(&format!("{}\n{}\nCtrl-C ends it\n", gitlab.base_url(), tokens()))?;
+    let (url, deployment) = (gitlab.base_url(), args.scenario.deployment());
+    let caller = args.scenario.caller();
+    terminal::print(&format!(
+        "{url}\n  --set deployment={deployment}, token {caller}; others:\n{}\nCtrl-C ends it\n",
+        tokens()
+    ))?;
     super::signals::interrupted().await;
     let (requests, connections) = (gitlab.request_count(), gitlab.connections());
     gitlab.shutdown().await;
@@ -67,15 +73,22 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
 }
 
 fn tokens() -> String {
-    Tokens::ALL.iter().map(|token| format!("  {:<14} {}\n", token.name, token.secret)).collect()
+    Tokens::ALL.iter().map(|token| format!("  {:<16} {}\n", token.name, token.secret)).collect()
 }
 
 fn list() -> String {
-    let scenarios: String =
-        Scenario::ALL.iter().map(|scenario| format!("  {:<22} {}\n", scenario.name(), scenario.about())).collect();
+    let caller = |scenario: &Scenario| {
+        let token = Tokens::ALL.into_iter().find(|token| token.secret == scenario.caller());
+        token.map_or("", |token| token.name)
+    };
+    let row = |scenario: &Scenario| {
+        let (name, deployment, about) = (scenario.name(), scenario.deployment(), scenario.about());
+        format!("  {name:<26} {deployment:<13} {:<16} {about}\n", caller(scenario))
+    };
+    let scenarios: String = Scenario::ALL.iter().map(row).collect();
     let (endpoints, kinds) = Fault::words();
     format!(
-        "scenarios\n{scenarios}tokens\n{}faults ENDPOINT@N=KIND, N a number from 1 or *\n  ENDPOINT  {endpoints}\n  KIND      {kinds}\n",
+        "scenarios: name, deployment, caller, what it is\n{scenarios}tokens\n{}faults ENDPOINT@N=KIND, N a number from 1, N+ for it and all later ones, or * for all\n  ENDPOINT  {endpoints}\n  KIND      {kinds}\n",
         tokens()
     )
 }

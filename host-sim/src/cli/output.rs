@@ -23,8 +23,8 @@ use crate::whole_file::WholeFile;
 
 /// Where the records go.
 enum Target {
-    Stream(Box<dyn Write>),
-    Spool { file: File, then: Box<dyn Write> },
+    Stream(Box<dyn Write + Send>),
+    Spool { file: File, then: Box<dyn Write + Send> },
     Replace(WholeFile),
     Part { file: File, part: PathBuf, path: PathBuf },
 }
@@ -39,7 +39,7 @@ impl Target {
     }
 
     /// A stream takes a document page by page if a part of it is of use.
-    fn stream(out: Box<dyn Write>, document: &Document) -> io::Result<Self> {
+    fn stream(out: Box<dyn Write + Send>, document: &Document) -> io::Result<Self> {
         Ok(match document {
             Document::Ndjson => Self::Stream(out),
             _ => Self::Spool { file: tempfile::tempfile()?, then: out },

@@ -1,5 +1,7 @@
 //! A small HTTP client and the settings that all tests of the stand-in share.
 
+pub mod query;
+
 use fake_gitlab::{FakeGitlab, LinkBase, Options, Scenario, Tokens};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -87,6 +89,29 @@ impl Caller {
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
         self.send(Method::GET, path, &[("PRIVATE-TOKEN", token)]).await.unwrap()
+    }
+
+    /// With a token as `Authorization: Bearer`.
+    pub async fn bearer(&self, path: &str, token: &str) -> Answer {
+        self.send(Method::GET, path, &[("Authorization", &format!("Bearer {token}"))]).await.unwrap()
+    }
+
+    /// As the scenario's own caller, which may have an OAuth token.
+    pub async fn own(&self, path: &str, scenario: Scenario) -> Answer {
+        self.bearer(path, scenario.caller()).await
+    }
+
+    /// Every row of an offset walk, a hundred a page, by `X-Next-Page`.
+    pub async fn rows(&self, path: &str, token: &str) -> Vec<Value> {
+        let (mut rows, mut page) = (Vec::new(), "1".to_owned());
+        let joint = if path.contains('?') { '&' } else { '?' };
+        while !page.is_empty() {
+            let answer = self.bearer(&format!("{path}{joint}per_page=100&page={page}"), token).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text());
+            rows.extend(answer.json().as_array().unwrap().iter().cloned());
+            page = answer.header("x-next-page").unwrap().to_owned();
+        }
+        rows
     }
 
     pub async fn admin(&self, path: &str) -> Answer {

@@ -1,0 +1,227 @@
+//! A page of those who hold a seat in a group of GitLab.com, with role and date from the lists beside it.
+//!
+//! Guarantees: the list itself decides who holds a seat. Role and date come from the group's own members, one request a
+//! page; with `memberships`, from all memberships of each holder, two requests a person, within [`MOST_DRILLED`].
+//!
+//! Refuses to go on without role and date in silence: where GitLab does not give them, as to owners of groups that are
+//! synchronised with LDAP, a warning says so once a group.
+
+use super::endings::{ListName, allocated_differs, judge};
+use super::users::bad_next;
+use super::{Page, ask_rows, fail, is_no_right, leave};
+use crate::cursor::{Place, Stage};
+use crate::failure::Failure;
+use crate::gitlab::client::Client;
+use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE, Reach};
+use crate::gitlab::entities::{Membership, PersonRow};
+use crate::gitlab::refusal::{Refusal, read as read_answer};
+use crate::gitlab::scalars::Id;
+use crate::gitlab::versions::{Feature, has};
+use crate::paging::next::{Next, next, total};
+use crate::paging::{Break, Then, Walk};
+use crate::record::Entry;
+use crate::seats;
+use crate::transport::Response;
+
+/// Requests that one run spends on memberships: 10,000 holders, which takes ten minutes at the 2,000 requests a minute that
+/// GitLab.com allows one user.
+const MOST_DRILLED: u64 = 20_000;
+
+pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    page.stage = "seats";
+    let settings = client.settings();
+    let (Some(group), Some(pool_id)) = (place.group.clone(), place.pool_id.clone()) else {
+        leave(place);
+        return Ok(());
+    };
+    let endpoint = Endpoint::BillableMembers { group: group.id.clone(), window: place.walk.window() };
+    let name = endpoint.name();
+    let list = ListName { rows: "seats", endpoint: &name };
+    let (answer, rows) = match ask_rows(client, &endpoint) {
+        Ok(found) => found,
+        Err(refusal) if is_no_right(&refusal) && place.walk.rows == 0 => {
+            page.warn(
+                "seats-not-read",
+                format!(
+                    "Who holds a seat in this group cannot be read ({}); only an Owner may. What its list of members shows is a lower bound.",
+                    refusal.explanation(settings).message.trim_end_matches('.')
+                ),
+                Some(name.clone()),
+            );
+            place.whole = false;
+            place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
+            return Ok(());
+        }
+        // No Owner any more, or the group is gone: what was read stays, and other groups are read.
+        Err(refusal) if is_no_right(&refusal) => {
+            page.warn(
+                "seats-not-read",
+                format!(
+                    "The list of seats could be read no further than {} rows: {}",
+                    place.walk.rows,
+                    refusal.explanation(settings).message
+                ),
+                Some(list.place(place)),
+            );
+            place.whole = false;
+            leave(place);
+            return Ok(());
+        }
+        Err(refusal) => return Err(fail(refusal, &endpoint, settings)),
+    };
+    let came = rows.len();
+    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_next(error, &endpoint))?;
+    if taken.then == Then::Unsure {
+        // No other end of the list can be asked for; the number that was counted for this run decides.
+        taken.then = match place.allocated {
+            Some(announced) if announced > place.walk.rows => Then::Broken(Break::EndedEarly { announced }),
+            _ => Then::Done,
+        };
+    }
+    page.expected = taken.total;
+    let goes_on = judge(&taken, list, came, place, page);
+    let members = members_among(client, &group.id, &taken.rows, page)?;
+    let memberships = drill(client, &group.id, &taken.rows, place, page)?;
+    for (number, row) in taken.rows.into_iter().enumerate() {
+        let member = members.iter().find(|member| member.id == row.id);
+        let drilled = memberships.get(number).map(Vec::as_slice).unwrap_or_default();
+        let assignment = seats::billable(&row, &pool_id, member, drilled);
+        place.seats = place.seats.saturating_add(1);
+        page.entries.push(Entry::User(seats::user(row, true, settings.identity)));
+        page.entries.push(Entry::Assignment(assignment));
+    }
+    if goes_on {
+        return Ok(());
+    }
+    if place.whole {
+        allocated_differs(place, page, "The group", "seats");
+    }
+    leave(place);
+    Ok(())
+}
+
+/// Those of the rows who are members of the group itself, with role and date.
+fn members_among(
+    client: &mut Client<'_>,
+    group: &Id,
+    rows: &[PersonRow],
+    page: &mut Page,
+) -> Result<Vec<PersonRow>, Failure> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let settings = client.settings();
+    let endpoint =
+        Endpoint::MembersAmong { group: group.clone(), users: rows.iter().map(|row| row.id.clone()).collect() };
+    match ask_rows(client, &endpoint) {
+        Ok((answer, members)) => {
+            if !is_all(&answer, members.len()) {
+                page.warn(
+                    "roles-not-read",
+                    "GitLab's list of members for this page was cut short; roles and dates of membership are missing.",
+                    Some(endpoint.name()),
+                );
+            }
+            Ok(members)
+        }
+        Err(refusal) if is_no_right(&refusal) => {
+            page.warn(
+                "roles-not-read",
+                format!("Roles and dates of membership cannot be read: {}", refusal.explanation(settings).message),
+                Some(endpoint.name()),
+            );
+            Ok(Vec::new())
+        }
+        Err(refusal) => Err(fail(refusal, &endpoint, settings)),
+    }
+}
+
+/// Whether a list that has one page at most came whole, by its own headers.
+fn is_all(answer: &Response, came: usize) -> bool {
+    let has_more = matches!(next(answer), Ok(Next::Cursor(_) | Next::Numbered) | Err(_));
+    !has_more && total(answer).is_none_or(|total| usize::try_from(total) == Ok(came))
+}
+
+/// All memberships of each of the rows; an empty list for a person whose are not known.
+fn drill(
+    client: &mut Client<'_>,
+    group: &Id,
+    rows: &[PersonRow],
+    place: &mut Place,
+    page: &mut Page,
+) -> Result<Vec<Vec<Membership>>, Failure> {
+    if !place.drill || rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let settings = client.settings();
+    let mut reaches = vec![Reach::Direct];
+    if has(place.release, Feature::Indirect) {
+        reaches.push(Reach::Invited);
+    }
+    let endpoints: Vec<Endpoint> = rows
+        .iter()
+        .flat_map(|row| {
+            reaches.iter().map(|reach| Endpoint::Memberships {
+                group: group.clone(),
+                user: row.id.clone(),
+                reach: *reach,
+            })
+        })
+        .collect();
+    let spent = u64::try_from(endpoints.len()).unwrap_or(u64::MAX);
+    place.drilled = place.drilled.saturating_add(spent);
+    if place.drilled > MOST_DRILLED {
+        place.drill = false;
+        page.warn(
+            "memberships-budget-spent",
+            format!(
+                "The memberships of the holders from id {} on were not asked for: {MOST_DRILLED} requests of this run were spent on them. Role and date are those in the group itself.",
+                rows.first().map_or("", |row| row.id.as_str())
+            ),
+            place.pool_id.clone(),
+        );
+        return Ok(Vec::new());
+    }
+    let answers = client.ask_many(&endpoints);
+    let mut result: Vec<Vec<Membership>> = Vec::with_capacity(rows.len());
+    let mut answers = answers.into_iter().zip(&endpoints);
+    let mut lost = 0_u32;
+    for _ in rows {
+        let mut all = Vec::new();
+        for _ in &reaches {
+            let Some((answer, endpoint)) = answers.next() else { break };
+            let found =
+                answer.and_then(|answer| Ok((read_answer::<Vec<Membership>>(&answer, client.clock())?, answer)));
+            match found {
+                Ok((memberships, answer)) => {
+                    lost += u32::from(!is_all(&answer, memberships.len()));
+                    all.extend(memberships);
+                }
+                // No seat any more since the page was read, if it is only a few.
+                Err(Refusal::NotFound) => lost += 1,
+                Err(refusal) if is_no_right(&refusal) => {
+                    if place.drill {
+                        place.drill = false;
+                        page.warn(
+                            "memberships-not-read",
+                            "The memberships of single people cannot be read in this group, as is the case where LDAP or SAML manages them. Role and date are those in the group itself.",
+                            place.pool_id.clone(),
+                        );
+                    }
+                }
+                Err(refusal) => return Err(fail(refusal, endpoint, settings)),
+            }
+        }
+        result.push(all);
+    }
+    if lost > 0 {
+        page.warn(
+            "memberships-not-read",
+            format!(
+                "{lost} lists of memberships were not there or cut short; of these people role and date may be those in the group itself."
+            ),
+            place.pool_id.clone(),
+        );
+    }
+    Ok(result)
+}

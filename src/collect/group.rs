@@ -1,0 +1,244 @@
+//! The plan of one top-level group, and the list of groups.
+//!
+//! Guarantees: namespace, subscription and add-ons of a group are asked for at once; whether the caller is an owner of it
+//! is decided by whether GitLab tells what was bought. A group that cannot be read leaves the others readable.
+//!
+//! Refuses subgroups and personal namespaces: seats are counted for top-level groups.
+
+use super::endings::{ListName, judge};
+use super::users::bad_next;
+use super::{CHOOSE_SELF_MANAGED, NOT_GITLAB_COM, Page, fail, is_no_right, leave};
+use crate::configuration::settings::Settings;
+use crate::cursor::{AddOn, Group, Place, Stage};
+use crate::failure::{Explanation, Failure};
+use crate::gitlab::client::{Ask, Client};
+use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE};
+use crate::gitlab::entities::{Namespace, Purchase, Subscription, Things};
+use crate::gitlab::graphql::{self, Answer};
+use crate::gitlab::queries;
+use crate::gitlab::refusal::{Refusal, decode, read as read_answer};
+use crate::gitlab::scalars::Id;
+use crate::gitlab::versions::{Feature, has};
+use crate::paging::{SMALL, Walk};
+use crate::quoting::quoted;
+use crate::record::{Entry, Pool};
+use crate::seats::{self, AddOnPlace};
+use crate::survey;
+use crate::transport::{TransportError, Unreachable};
+
+/// The next page of the list of groups.
+pub(super) fn list(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    page.stage = "groups";
+    let Some(mut walk) = place.groups.take() else {
+        leave(place);
+        return Ok(());
+    };
+    let endpoint = Endpoint::Groups { role: place.role, window: walk.window() };
+    let settings = client.settings();
+    let refused = |refusal| fail(refusal, &endpoint, settings);
+    let answer = client.ask(&endpoint).map_err(refused)?;
+    let groups: Vec<Namespace> = read_answer(&answer, client.clock()).map_err(refused)?;
+    let came = groups.len();
+    let taken = walk.take(&answer, groups, |group| &group.id).map_err(|error| bad_next(error, &endpoint))?;
+    // The place that a warning names is that of this list.
+    std::mem::swap(&mut place.walk, &mut walk);
+    let name = endpoint.name();
+    let goes_on = judge(&taken, ListName { rows: "groups", endpoint: &name }, came, place, page);
+    std::mem::swap(&mut place.walk, &mut walk);
+    place.queue.extend(taken.rows.into_iter().map(|group| group.id));
+    place.groups = goes_on.then_some(walk);
+    leave(place);
+    Ok(())
+}
+
+/// The plan of the group that is next.
+pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    page.stage = "plan";
+    if place.queue.is_empty() {
+        leave(place);
+        return Ok(());
+    }
+    let id = place.queue.remove(0);
+    let settings = client.settings();
+    if !survey::is_gitlab_com(settings) {
+        // The pool is the instance's; the group is only where its holders are looked for.
+        place.group = Some(Group { id, path: String::new() });
+        place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
+        return Ok(());
+    }
+    let (namespace, subscription, purchases) = ask(client, &id, place);
+    let namespace_endpoint = Endpoint::Namespace(id.as_str().to_owned());
+    let namespace = match namespace {
+        Ok(namespace) => namespace,
+        Err(refusal) if is_no_right(&refusal) => {
+            return passed_over(place, page, &id, &refusal.explanation(settings).message);
+        }
+        Err(refusal) => return Err(fail(refusal, &namespace_endpoint, settings)),
+    };
+    if seats::is_of_an_instance(&namespace) {
+        let explanation = Explanation::new(NOT_GITLAB_COM).hint(CHOOSE_SELF_MANAGED);
+        return Err(Failure::InvalidConfiguration(explanation));
+    }
+    if namespace.parent_id.is_some() || namespace.kind.as_deref() == Some("user") {
+        return passed_over(place, page, &id, "It is no top-level group, and seats are counted for those.");
+    }
+    let subscription = match subscription {
+        Ok(subscription) => Some(subscription),
+        Err(refusal) if is_no_right(&refusal) => None,
+        Err(refusal) => return Err(fail(refusal, &Endpoint::Subscription(id), settings)),
+    };
+    // Only owners see the plan of a namespace.
+    let is_owner = subscription.is_some() || namespace.plan.is_some();
+    let path = namespace.full_path.clone().unwrap_or_default();
+    let pool = seats::group_pool(&namespace, subscription.as_ref(), client.clock().today());
+    two_counts(&namespace, subscription.as_ref(), &pool, page);
+    place.pool_id = Some(pool.pool_id.clone());
+    place.plan.clone_from(&pool.plan_code);
+    place.plan = place.plan.as_deref().map(quoted);
+    place.guests_free = subscription.as_ref().and_then(|subscription| subscription.plan.exclude_guests);
+    place.allocated = pool.allocated;
+    place.group = Some(Group { id: id.clone(), path: path.clone() });
+    place.drill = settings.memberships;
+    if is_owner && subscription.is_none() {
+        page.warn(
+            "entitled-not-read",
+            "GitLab does not tell how many seats were bought for this group; that number is unknown.",
+            Some(pool.pool_id.clone()),
+        );
+    }
+    page.entries.push(Entry::Pool(pool));
+    place.add_ons.clear();
+    if is_owner {
+        let scope = AddOnPlace { group: Some(&id), name: &path };
+        take_purchases(purchases, scope, true, place, page, settings)?;
+        let size = if place.drill { SMALL } else { ROWS_PER_PAGE };
+        place.turn_to(Stage::Billable, Walk::by_number(size));
+    } else {
+        lower_bound(place, page, &path);
+        place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
+    }
+    Ok(())
+}
+
+type Asked = (Result<Namespace, Refusal>, Result<Subscription, Refusal>, Option<Result<Answer<Things>, Refusal>>);
+
+fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
+    let namespace = Endpoint::Namespace(id.as_str().to_owned());
+    let subscription = Endpoint::Subscription(id.clone());
+    let purchases = queries::purchases(Some(id), place.release);
+    let mut asks = vec![Ask::Get(&namespace), Ask::Get(&subscription)];
+    if client.settings().add_ons {
+        asks.push(Ask::Query(&purchases));
+    }
+    let mut answers = client.send(&asks).into_iter();
+    let clock = client.clock();
+    let mut next = || answers.next().unwrap_or_else(|| Err(TransportError::from(Unreachable::Other).into()));
+    let found = (decode(next(), clock), decode(next(), clock));
+    let purchases = client.settings().add_ons.then(|| graphql::decode(next(), clock));
+    (found.0, found.1, purchases)
+}
+
+fn passed_over(place: &mut Place, page: &mut Page, id: &Id, why: &str) -> Result<(), Failure> {
+    page.warn(
+        "group-not-read",
+        format!("The group with the number {} was passed over: {why}", id.as_str()),
+        Some(format!("group:{}", id.as_str())),
+    );
+    place.whole = false;
+    place.group = None;
+    place.turn_to(Stage::Group, Walk::default());
+    if place.queue.is_empty() {
+        leave(place);
+    }
+    Ok(())
+}
+
+/// What a caller without the right to the seats gets.
+fn lower_bound(place: &mut Place, page: &mut Page, path: &str) {
+    page.warn(
+        "lower-bound",
+        format!(
+            "The token's user is no Owner of {}, so that GitLab shows neither what was bought nor all who hold a seat. What follows is a lower bound. An Owner's token would do.",
+            quoted(path)
+        ),
+        place.pool_id.clone(),
+    );
+    place.whole = false;
+}
+
+/// GitLab counts seats in two places, at different times. Both figures are told.
+fn two_counts(namespace: &Namespace, subscription: Option<&Subscription>, pool: &Pool, page: &mut Page) {
+    let kept = subscription.and_then(|found| found.usage.seats_in_use).or(namespace.seats_in_use);
+    if let (Some(now), Some(kept)) = (namespace.billable_members_count, kept)
+        && now != kept
+    {
+        page.warn(
+            "seat-counts-differ",
+            format!(
+                "GitLab counts {now} seats in use now and {kept} in the subscription, which it renews within a day. The first is delivered."
+            ),
+            Some(pool.pool_id.clone()),
+        );
+    }
+}
+
+/// The add-ons as pools, and those whose holders are to be read. To somebody without the right the list is empty, too:
+/// `may_know` tells the two apart.
+pub(super) fn take_purchases(
+    answer: Option<Result<Answer<Things>, Refusal>>,
+    scope: AddOnPlace<'_>,
+    may_know: bool,
+    place: &mut Place,
+    page: &mut Page,
+    settings: &Settings,
+) -> Result<bool, Failure> {
+    let Some(answer) = answer else { return Ok(false) };
+    let not_read = |page: &mut Page, why: &str| {
+        page.warn(
+            "add-ons-not-read",
+            format!("Whether there are add-on seats such as GitLab Duo is unknown: {why}"),
+            None,
+        );
+    };
+    let things = match answer.and_then(Answer::into_data) {
+        Ok(things) => things,
+        Err(Refusal::NotInSchema(_) | Refusal::NoSuchEndpoint) => {
+            not_read(page, "this version of GitLab does not tell.");
+            return Ok(false);
+        }
+        Err(refusal) if is_no_right(&refusal) || matches!(refusal, Refusal::QueryFailed(_) | Refusal::TokenOrScope) => {
+            not_read(page, &refusal.explanation(settings).message);
+            place.whole = false;
+            return Ok(false);
+        }
+        Err(refusal) => return Err(super::fail_query(refusal, settings)),
+    };
+    let purchases: Vec<Purchase> =
+        things.purchases.into_iter().flatten().chain(things.pro).chain(things.enterprise).collect();
+    if purchases.is_empty() && !may_know {
+        not_read(page, "GitLab shows them to administrators and owners only.");
+        return Ok(false);
+    }
+    for purchase in purchases {
+        let name = purchase.name.as_deref().unwrap_or_default();
+        if seats::seat_assignable(name) {
+            place.add_ons.push(AddOn { id: purchase.id.clone(), name: name.to_owned(), assigned: purchase.assigned });
+        } else if name != seats::DUO_CORE && purchase.assigned.is_some_and(|assigned| assigned > 0) {
+            page.warn(
+                "add-on-seats-not-read",
+                format!(
+                    "Seats of {} are given to people; this version of the plugin does not know how to ask to whom.",
+                    quoted(name)
+                ),
+                Some(scope.pool_id(name)),
+            );
+        }
+        page.entries.push(Entry::Pool(seats::add_on_pool(&purchase, scope)));
+    }
+    Ok(true)
+}
+
+/// Whether this GitLab has add-ons to be asked for.
+pub(super) fn has_add_ons(place: &Place) -> bool {
+    has(place.release, Feature::AddOns)
+}

@@ -1,0 +1,123 @@
+//! A page of the holders of an add-on's seats.
+//!
+//! Guarantees: whoever holds a seat is delivered, also somebody who has lost the base seat; the number that GitLab gives
+//! for the purchase is compared with the length of the list.
+//!
+//! Refuses to call an add-on empty whose list is refused: that is a warning, and the run is partial.
+
+use super::endings::{ListName, judge};
+use super::{Page, fail_query, is_no_right, leave};
+use crate::cursor::{AddOn, Place};
+use crate::failure::Failure;
+use crate::gitlab::client::Client;
+use crate::gitlab::entities::{Connection, Data, PersonRow};
+use crate::gitlab::graphql;
+use crate::gitlab::queries::{self, Optional};
+use crate::gitlab::refusal::Refusal;
+use crate::quoting::quoted;
+use crate::record::Entry;
+use crate::seats::{self, AddOnPlace};
+
+const LIST: ListName<'static> = ListName { rows: "add-on seats", endpoint: graphql::NAME };
+
+pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    page.stage = "add-on seats";
+    let Some(add_on) = place.add_ons.first().cloned() else {
+        leave(place);
+        return Ok(());
+    };
+    let group = place.group.clone();
+    let scope = AddOnPlace { group: group.as_ref().map(|group| &group.id), name: "" };
+    let pool_id = scope.pool_id(&add_on.name);
+    let connection = match ask(client, place, &add_on) {
+        Ok(connection) => connection,
+        Err(refusal)
+            if is_no_right(&refusal) || matches!(refusal, Refusal::NotInSchema(_) | Refusal::QueryFailed(_)) =>
+        {
+            let settings = client.settings();
+            let words = refusal.explanation(settings).message;
+            page.warn(
+                "add-on-seats-not-read",
+                format!("Who holds a seat of {} cannot be read: {words}", quoted(&add_on.name)),
+                Some(pool_id),
+            );
+            place.whole = false;
+            return next(place);
+        }
+        Err(refusal) => return Err(fail_query(refusal, client.settings())),
+    };
+    let rows: Vec<PersonRow> = connection.nodes.into_iter().flatten().collect();
+    let came = rows.len();
+    let is_ordered = Optional(place.unknown_fields).asks("sort");
+    let taken = place.walk.take_connection(&connection.page_info, rows, is_ordered, |row| &row.id);
+    let goes_on = judge(&taken, LIST, came, place, page);
+    for row in taken.rows {
+        // The list without the filter also has those who might get a seat.
+        if row.held.as_ref().is_some_and(|held| held.nodes.is_empty()) {
+            continue;
+        }
+        place.seats = place.seats.saturating_add(1);
+        let assignment = seats::holder(&row, &pool_id);
+        page.entries.push(Entry::User(seats::user(row, true, client.settings().identity)));
+        page.entries.push(Entry::Assignment(assignment));
+    }
+    if goes_on {
+        return Ok(());
+    }
+    // Before 17.5 GitLab lists those who may get a seat, and not those who have kept one from better days.
+    let lists_holders = Optional(place.unknown_fields).asks("filterByAssignedSeat");
+    if let Some(assigned) = add_on.assigned.filter(|assigned| *assigned > place.seats && !lists_holders) {
+        page.warn(
+            "add-on-seats-not-all",
+            format!(
+                "GitLab counts {assigned} seats of {} given to people; this version lists {} of them, since it passes over blocked accounts. Who has the others is unknown.",
+                quoted(&add_on.name),
+                place.seats
+            ),
+            Some(pool_id),
+        );
+        place.whole = false;
+    } else if let Some(assigned) = add_on.assigned.filter(|assigned| *assigned != place.seats && place.whole) {
+        page.warn(
+            "allocated-differs",
+            format!(
+                "GitLab counts {assigned} seats of {} given to people, and its list of them shows {}.",
+                quoted(&add_on.name),
+                place.seats
+            ),
+            Some(pool_id),
+        );
+    }
+    next(place)
+}
+
+fn next(place: &mut Place) -> Result<(), Failure> {
+    if !place.add_ons.is_empty() {
+        place.add_ons.remove(0);
+    }
+    leave(place);
+    Ok(())
+}
+
+fn ask(client: &mut Client<'_>, place: &mut Place, add_on: &AddOn) -> Result<Connection<PersonRow>, Refusal> {
+    let mut optional = Optional(place.unknown_fields);
+    let path = place.group.as_ref().map(|group| group.path.clone());
+    let after = place.walk.cursor().map(str::to_owned);
+    let answer = queries::ask_list::<PersonRow>(client, &mut optional, |optional| {
+        queries::holders(path.as_deref(), &add_on.name, &add_on.id, optional, after.as_deref())
+    })?;
+    place.unknown_fields = optional.0;
+    connection(answer)
+}
+
+/// The list in an answer; an error where there is none.
+pub(super) fn connection<T>(answer: graphql::Answer<Data<T>>) -> Result<Connection<T>, Refusal> {
+    let graphql::Answer { data, errors } = answer;
+    let found = data.and_then(|data| data.list.or_else(|| data.scope?.list));
+    match (found, errors.into_iter().next()) {
+        (Some(found), None) => Ok(found),
+        // A list with an error beside it may lack rows.
+        (_, Some(error)) => Err(error.into()),
+        (None, None) => Err(Refusal::NotFound),
+    }
+}

@@ -1,0 +1,293 @@
+//! The first page of a run: which GitLab this is, and what the caller may read of it.
+//!
+//! Guarantees: the source comes first, with what this run can tell; a missing right is told apart from a missing scope, a
+//! Community Edition and an instance without a license. Where there are no seats, accounts are read and nobody is said
+//! to hold or to have lost one.
+//!
+//! Refuses to go on where nothing of seats can be read at all, with the role or scope that would do.
+
+use super::group::{has_add_ons, take_purchases};
+use super::{Page, fail};
+use crate::configuration::settings::{IdentityLevel, Settings};
+use crate::cursor::{Place, Stage};
+use crate::failure::{Explanation, Failure};
+use crate::gitlab::client::Client;
+use crate::gitlab::endpoint::Endpoint;
+use crate::gitlab::entities::{CurrentUser, License, Metadata};
+use crate::gitlab::queries::{self, Optional};
+use crate::gitlab::refusal::Refusal;
+use crate::gitlab::scalars::Presence;
+use crate::paging::Walk;
+use crate::quoting::quoted;
+use crate::record::{Capabilities, Capability, Entry, Source};
+use crate::seats::{self, AddOnPlace};
+use crate::survey::{self, For, Found, GROUPS_PER_PAGE, GUEST, Licensing, MAINTAINER, OWNER};
+
+/// Why GitLab.com tells nothing, for `test` and `collect` alike.
+pub const NO_GROUP: &str =
+    "The token's user is neither Owner nor Maintainer of any top-level group, so that GitLab shows no seats.";
+
+/// What to do about [`NO_GROUP`].
+pub const BE_AN_OWNER: &str = "Ask an Owner of the top-level group that pays for the seats to give this user the role Owner (in the group, under Manage, Members), or enter the token of an Owner.";
+
+/// Why an instance is not read as groups, for `test` and `collect` alike.
+pub const NOT_GITLAB_COM: &str = "This is a self-managed GitLab, whose license covers the whole instance; by group, its seats are counted by other rules.";
+
+/// What to do about [`NOT_GITLAB_COM`].
+pub const CHOOSE_SELF_MANAGED: &str =
+    "Choose self-managed as the deployment in the settings of this source, and enter the token of an administrator.";
+
+/// Why a group that the settings name cannot be read, for `test` and `collect` alike.
+pub fn unknown_group(group: &str, user: &CurrentUser) -> Explanation {
+    Explanation::new(format!("GitLab knows no group {}, or hides it from @{}.", quoted(group), quoted(&user.username)))
+        .hint("Check the path of the group as it stands in its address, and that the token's user is a member of it.")
+}
+
+pub(super) fn open(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failure> {
+    if survey::is_gitlab_com(client.settings()) { open_groups(client, page) } else { open_instance(client, page) }
+}
+
+const fn known(is_known: bool) -> Capability {
+    if is_known { Capability::Yes } else { Capability::No }
+}
+
+fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failure> {
+    let settings = client.settings();
+    let found = survey::instance(client, For::Collect);
+    let has_full_rows = found.has_full_rows();
+    let release = found.identity.release();
+    let metadata = found.identity.metadata.map_err(|refusal| fail(refusal, &Endpoint::Metadata, settings))?;
+    let user = found.identity.user.map_err(|refusal| fail(refusal, &Endpoint::CurrentUser, settings))?;
+    let licensing = found.licensing.map_err(|refusal| fail(refusal, &Endpoint::License, settings))?;
+    if let Some(Err(refusal)) = found.row
+        && !matches!(refusal, Refusal::NotAllowed | Refusal::Scope(_))
+    {
+        return Err(fail(refusal, &Endpoint::NewestUser, settings));
+    }
+
+    let stage = if has_full_rows { Stage::Users } else { Stage::SeenUsers };
+    let mut place = Place::new(settings.source_key(), stage);
+    place.release = release;
+    place.unknown_fields = Optional::lacking(release).0;
+    page.entries.push(Entry::Source(source(settings, metadata, &licensing, has_full_rows)));
+    match &licensing {
+        Licensing::Read(license) => with_license(client, license, &mut place, page),
+        Licensing::Hidden(license) => {
+            let unread = License::default();
+            with_license(client, license.as_ref().unwrap_or(&unread), &mut place, page);
+            hidden(&user, has_full_rows, license.is_some(), settings, page);
+        }
+        Licensing::None => page.warn(
+            "no-license",
+            "No license is installed: GitLab counts no seats. Accounts and their activity are delivered without any.",
+            None,
+        ),
+        Licensing::Community => page.warn(
+            "community-edition",
+            "This is a GitLab Community Edition, which has no license and no seats. Accounts and their activity are delivered without any.",
+            None,
+        ),
+    }
+    let sells = matches!(licensing, Licensing::Read(_) | Licensing::Hidden(_));
+    if settings.add_ons && sells {
+        let may_know = matches!(licensing, Licensing::Read(_));
+        let could = read_add_ons(client, may_know, &mut place, page)?;
+        if let Some(Entry::Source(source)) = page.entries.first_mut() {
+            source.capabilities.add_ons = could;
+        }
+    }
+    if settings.memberships {
+        page.warn(
+            "memberships-not-applicable",
+            "Role and date of a seat belong to groups of GitLab.com; a self-managed license has neither.",
+            None,
+        );
+    }
+    if !has_full_rows {
+        place.whole = false;
+        if !sells {
+            page.warn(
+                "accounts-not-all",
+                "The token's user is no administrator: GitLab shows neither blocked accounts nor addresses. An administrator's token would do.",
+                None,
+            );
+        } else {
+            // Where members are listed, everybody is told of each whether they use a seat.
+            place.role = GUEST;
+            place.groups = Some(Walk::by_number(GROUPS_PER_PAGE));
+        }
+    }
+    Ok(place)
+}
+
+fn with_license(client: &Client<'_>, license: &License, place: &mut Place, page: &mut Page) {
+    let settings = client.settings();
+    let today = client.clock().today();
+    let pool = seats::license_pool(license, &settings.display_name(), today);
+    place.pool_id = Some(pool.pool_id.clone());
+    place.plan = license.plan.as_deref().map(quoted);
+    place.allocated = license.active_users;
+    if seats::is_expired(license, today) {
+        let since = license.expires_at.given().map_or_else(String::new, |day| format!(" on {day}"));
+        page.warn(
+            "license-expired",
+            format!("The license of this GitLab ended{since}. GitLab switches paid features off after a grace period; renew it."),
+            Some(pool.pool_id.clone()),
+        );
+    }
+    page.entries.push(Entry::Pool(pool));
+}
+
+fn read_add_ons(
+    client: &mut Client<'_>,
+    may_know: bool,
+    place: &mut Place,
+    page: &mut Page,
+) -> Result<Capability, Failure> {
+    let settings = client.settings();
+    if !has_add_ons(place) {
+        page.warn(
+            "add-ons-not-read",
+            "Whether there are add-on seats such as GitLab Duo is unknown: GitLab tells since version 16.7.",
+            None,
+        );
+        return Ok(Capability::No);
+    }
+    let answer = queries::ask(client, &queries::purchases(None, place.release));
+    let name = settings.display_name();
+    let scope = AddOnPlace { group: None, name: &name };
+    let could = take_purchases(Some(answer), scope, may_know, place, page, settings)?;
+    Ok(if could { Capability::Yes } else { Capability::Unknown })
+}
+
+fn source(settings: &Settings, metadata: Metadata, licensing: &Licensing, has_full_rows: bool) -> Source {
+    let (license, has_seats) = match licensing {
+        Licensing::Read(license) => (Some(license), true),
+        Licensing::Hidden(license) => (license.as_ref(), true),
+        Licensing::None | Licensing::Community => (None, false),
+    };
+    let lower_bound = if has_full_rows { Capability::Yes } else { Capability::Unknown };
+    Source {
+        source_key: settings.source_key(),
+        display_name: settings.display_name(),
+        deployment: settings.deployment,
+        host_url: settings.base_url.to_string(),
+        edition: Some(seats::edition(&metadata, !matches!(licensing, Licensing::Community))),
+        product_version: metadata.version,
+        plan: license.and_then(|license| license.plan.clone()),
+        capabilities: Capabilities {
+            totals: known(license.is_some_and(|license| license.user_limit.is_some())),
+            assignments: if has_seats { lower_bound } else { Capability::No },
+            last_activity: Capability::Yes,
+            expiry: known(license.is_some_and(|license| license.expires_at != Presence::Absent)),
+            max_used: known(license.is_some_and(|license| license.maximum_user_count.is_some())),
+            add_ons: Capability::No,
+            email: known(has_full_rows && settings.identity == IdentityLevel::Full),
+        },
+    }
+}
+
+/// GitLab answers the same 403 to everyone but an effective administrator; only `/user` tells who Admin Mode stops.
+fn hidden(user: &CurrentUser, has_full_rows: bool, has_license: bool, settings: &Settings, page: &mut Page) {
+    let name = quoted(&user.username);
+    let (who, remedy) = if user.is_admin == Some(true) {
+        (
+            format!(
+                "@{name} is an administrator, but this GitLab uses Admin Mode and the access token lacks the scope admin_mode"
+            ),
+            format!("Create a new token with that scope at {}", settings.admin_token_page()),
+        )
+    } else {
+        (format!("@{name} is not an administrator of this GitLab"), "An administrator's token would do.".to_owned())
+    };
+    if has_full_rows {
+        if !has_license {
+            page.warn(
+                "totals-not-read",
+                format!("{who}, so that GitLab does not tell how many seats were bought. Who holds one is read in full. {remedy}"),
+                None,
+            );
+        }
+    } else {
+        page.warn(
+            "lower-bound",
+            format!("{who}, so that GitLab does not show all who hold a seat. What follows is a lower bound. {remedy}"),
+            None,
+        );
+    }
+}
+
+fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failure> {
+    page.stage = "groups";
+    let settings = client.settings();
+    let found = survey::groups(client, For::Collect);
+    let release = found.identity.release();
+    let metadata = found.identity.metadata.map_err(|refusal| fail(refusal, &Endpoint::Metadata, settings))?;
+    let user = found.identity.user.map_err(|refusal| fail(refusal, &Endpoint::CurrentUser, settings))?;
+    let mut place = Place::new(settings.source_key(), Stage::Groups);
+    place.release = release;
+    place.unknown_fields = Optional::lacking(release).0;
+    let asked = settings.group.as_ref().map_or_else(
+        || Endpoint::Groups { role: OWNER, window: Walk::by_number(GROUPS_PER_PAGE).window() },
+        |group| Endpoint::Namespace(group.clone()),
+    );
+    let groups = found.found.map_err(|refusal| match (&settings.group, refusal) {
+        (Some(group), Refusal::NotFound) => Failure::NotFound(unknown_group(group, &user).at(asked.name())),
+        (_, refusal) => fail(refusal, &asked, settings),
+    })?;
+    match groups {
+        Found::Named(group) => {
+            if group.parent_id.is_some() || group.kind.as_deref() == Some("user") {
+                return Err(Failure::InvalidConfiguration(
+                    Explanation::new(format!(
+                        "{} is no top-level group, and seats are counted for those.",
+                        quoted(group.full_path.as_deref().unwrap_or_default())
+                    ))
+                    .hint("Enter the path of the group that pays for the seats."),
+                ));
+            }
+            // Only owners see the plan of a namespace.
+            place.role = if group.plan.is_some() { OWNER } else { MAINTAINER };
+            place.queue.push(group.id);
+            place.stage = Stage::Group;
+        }
+        // The list is walked from its start by the next page, so that its end is looked at in one place.
+        Found::Listed { role, .. } => {
+            place.role = role;
+            place.groups = Some(Walk::by_number(GROUPS_PER_PAGE));
+        }
+        Found::Nothing => {
+            return Err(Failure::Forbidden {
+                missing: "Owner".to_owned(),
+                explanation: Explanation::new(NO_GROUP).hint(BE_AN_OWNER),
+            });
+        }
+    }
+    let is_owner = place.role == OWNER;
+    let told = if is_owner { Capability::Yes } else { Capability::No };
+    page.entries.push(Entry::Source(Source {
+        source_key: settings.source_key(),
+        display_name: settings.display_name(),
+        deployment: settings.deployment,
+        host_url: settings.base_url.to_string(),
+        product_version: metadata.version,
+        edition: Some("EE"),
+        // Each group has its own.
+        plan: None,
+        capabilities: Capabilities {
+            totals: told,
+            assignments: if is_owner { Capability::Yes } else { Capability::Unknown },
+            last_activity: Capability::Yes,
+            expiry: told,
+            max_used: told,
+            add_ons: match (settings.add_ons, is_owner) {
+                (true, true) => Capability::Yes,
+                (true, false) => Capability::Unknown,
+                (false, _) => Capability::No,
+            },
+            // Of an enterprise's own people only.
+            email: if settings.identity == IdentityLevel::Full { Capability::Unknown } else { Capability::No },
+        },
+    }));
+    Ok(place)
+}

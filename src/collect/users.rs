@@ -1,0 +1,143 @@
+//! A page of the accounts of an instance: who there is, and who of them holds a seat.
+//!
+//! Guarantees: each account is delivered at most once, in ascending order of id, together with its assignment; the last
+//! page compares the seats counted with GitLab's own number and reports both.
+//!
+//! Refuses rows that an administrator would not get, and a list without anybody, which would read as "all released".
+
+use super::endings::{ListName, allocated_differs, judge};
+use super::{EMPTY_LIST, MEND_EMPTY_LIST, Page, fail, leave};
+use crate::configuration::settings::Settings;
+use crate::cursor::Place;
+use crate::failure::{Explanation, Failure};
+use crate::gitlab::client::Client;
+use crate::gitlab::endpoint::{self, Endpoint, ROWS_PER_PAGE};
+use crate::gitlab::entities::PersonRow;
+use crate::gitlab::refusal::{Refusal, decode, read as read_rows};
+use crate::paging::{Break, Taken, Then, next::BadNext};
+use crate::record::Entry;
+use crate::seats::{self, Downgraded, SeatRules};
+
+const LIST: ListName<'static> = ListName { rows: "users", endpoint: "GET /api/v4/users" };
+
+pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    let settings = client.settings();
+    page.stage = "accounts";
+    let asked = place.walk.page();
+    let endpoint = Endpoint::Users { page: asked.clone(), per_page: ROWS_PER_PAGE };
+    let refused = |refusal| fail(refusal, &endpoint, settings);
+    let answer = client.ask(&endpoint).map_err(refused)?;
+    let rows: Vec<PersonRow> = match read_rows(&answer, client.clock()) {
+        // The ceiling of lists by number, or a keyset that is refused.
+        Err(Refusal::Unexpected(405, _)) => match asked {
+            endpoint::Page::First => {
+                place.walk.without_keyset();
+                return Ok(());
+            }
+            endpoint::Page::Window(_) => {
+                let taken =
+                    Taken::<()> { rows: Vec::new(), dropped: 0, total: None, then: Then::Broken(Break::TooDeep) };
+                judge(&taken, LIST, 0, place, page);
+                leave(place);
+                return Ok(());
+            }
+            endpoint::Page::Cursor(_) => return Err(refused(Refusal::Unexpected(405, String::new()))),
+        },
+        rows => rows.map_err(refused)?,
+    };
+    let came = rows.len();
+    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_next(error, &endpoint))?;
+    if taken.then == Then::Unsure {
+        taken.then = make_sure(client, place)?;
+    }
+    page.expected = taken.total;
+    let goes_on = judge(&taken, LIST, came, place, page);
+    let rules = SeatRules { plan: place.plan.as_deref(), release: place.release, guests_free: None };
+    for row in taken.rows {
+        if !seats::has_full_rows(&row) {
+            return Err(downgraded(Downgraded::NotAdministrator, &endpoint, settings));
+        }
+        if place.pool_id.is_none() && row.using_license_seat == Some(true) {
+            return Err(contradicted(&endpoint));
+        }
+        let assignment = place
+            .pool_id
+            .as_deref()
+            .map(|pool_id| seats::instance_assignment(&row, pool_id, rules))
+            .transpose()
+            .map_err(|cause| downgraded(cause, &endpoint, settings))?;
+        let holds = assignment.as_ref().is_some_and(|assignment| assignment.consumes_seat == Some(true));
+        place.seats = place.seats.saturating_add(u64::from(holds));
+        page.entries.push(Entry::User(seats::user(row, true, settings.identity)));
+        page.entries.extend(assignment.map(Entry::Assignment));
+    }
+    if goes_on {
+        return Ok(());
+    }
+    if place.walk.rows == 0 {
+        return Err(nobody(&endpoint));
+    }
+    if place.whole {
+        allocated_differs(place, page, "The license", "users");
+    }
+    leave(place);
+    Ok(())
+}
+
+/// Whether there is nobody with a larger id than those read: one row, from the other end.
+fn make_sure(client: &mut Client<'_>, place: &Place) -> Result<Then, Failure> {
+    let settings = client.settings();
+    let clock = client.clock();
+    let newest: Vec<PersonRow> = decode(client.ask(&Endpoint::NewestUser), clock)
+        .map_err(|refusal| fail(refusal, &Endpoint::NewestUser, settings))?;
+    let is_end = newest.iter().all(|row| place.walk.last_id.as_ref().is_some_and(|last| row.id <= *last));
+    Ok(if is_end && !newest.is_empty() { Then::Done } else { Then::Broken(Break::DoesNotAdvance) })
+}
+
+pub(super) fn bad_next(error: BadNext, endpoint: &Endpoint) -> Failure {
+    Failure::Malformed {
+        why: error.to_string(),
+        explanation: Explanation::new("GitLab's list names a next page that cannot be asked for.")
+            .hint("Check whether a proxy changes answers; otherwise report this with the version of GitLab.")
+            .at(endpoint.name()),
+    }
+}
+
+fn nobody(endpoint: &Endpoint) -> Failure {
+    Failure::Malformed {
+        why: "expected at least the token's user, an empty list came".to_owned(),
+        explanation: Explanation::new(EMPTY_LIST).hint(MEND_EMPTY_LIST).at(endpoint.name()),
+    }
+}
+
+/// Without a license nobody uses a seat, by GitLab's own rule.
+fn contradicted(endpoint: &Endpoint) -> Failure {
+    Failure::Malformed {
+        why: "no license by one answer, somebody with a seat by another".to_owned(),
+        explanation: Explanation::new(
+            "GitLab says in one answer that there is no license, and in another that somebody uses a seat.",
+        )
+        .hint("Repeat later; if it stays, check whether a proxy changes answers.")
+        .at(endpoint.name()),
+    }
+}
+
+fn downgraded(cause: Downgraded, endpoint: &Endpoint, settings: &Settings) -> Failure {
+    let (missing, hint) = match cause {
+        Downgraded::NotAdministrator => (
+            "admin_mode",
+            format!(
+                "Have an administrator create a token with the scopes read_api, read_user and admin_mode at {}",
+                settings.admin_token_page()
+            ),
+        ),
+        Downgraded::NoSeatFlag => (
+            "administrator",
+            "Check that this is a GitLab Enterprise Edition, and that the token's user is an administrator.".to_owned(),
+        ),
+    };
+    Failure::Forbidden {
+        missing: missing.to_owned(),
+        explanation: Explanation::new(format!("{cause}.")).hint(hint).at(endpoint.name()),
+    }
+}

@@ -1,0 +1,222 @@
+//! What is asked, to the letter, of each version.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step is a failed test")]
+
+use super::*;
+use crate::clock::FixedClock;
+use crate::gitlab::client::Credential;
+use crate::gitlab::entities::PersonRow;
+use crate::scripted::{Script, json, settings};
+use serde_json::{Value, json};
+
+const NEWEST: Optional = Optional(0);
+
+fn parts(query: &Query) -> (String, Value) {
+    let body: Value = serde_json::from_slice(&query.body()).unwrap();
+    (body["query"].as_str().unwrap().to_owned(), body["variables"].clone())
+}
+
+fn number(digits: &str) -> Id {
+    Id::parse(digits).unwrap()
+}
+
+fn without(names: &[&str]) -> Optional {
+    Optional(names.iter().fold(0, |bits, name| {
+        assert_ne!(Optional::bit(name), 0, "{name}");
+        bits | Optional::bit(name)
+    }))
+}
+
+#[test]
+fn the_license_is_asked_for_by_the_names_of_rest() {
+    let expected = "query{ license: currentLicense { plan starts_at: startsAt expires_at: expiresAt user_limit: usersInLicenseCount active_users: billableUsersCount maximum_user_count: maximumUserCount trial } }";
+    assert_eq!(parts(&license()), (expected.to_owned(), json!({})));
+}
+
+#[test]
+fn people_are_asked_for_with_what_this_gitlab_has() {
+    let users = |optional, after| parts(&users(optional, after));
+    let text = |fields: &str| {
+        format!(
+            "query($after: String) {{ list: users(first: 100, after: $after) {{ nodes {{ created_at: createdAt id username name public_email: publicEmail{fields} }} pageInfo {{ endCursor hasNextPage }} }} }}"
+        )
+    };
+    let newest = text(" state bot last_activity_on: lastActivityOn");
+    assert_eq!(users(NEWEST, None), (newest.clone(), json!({"after":null})));
+    assert_eq!(users(NEWEST, Some("eyJ\"=")), (newest.clone(), json!({"after":"eyJ\"="})));
+    // What is missing in these versions is not in this list.
+    assert_eq!(users(Optional::lacking(Some((17, 4))), None).0, newest);
+    assert_eq!(users(Optional::lacking(Some((16, 11))), None).0, newest);
+    assert_eq!(users(Optional::lacking(Some((16, 5))), None).0, text(" state bot"));
+    assert_eq!(users(without(&["state", "bot", "lastActivityOn"]), None).0, text(""));
+    assert_eq!(users(without(&["bot"]), None).0, text(" state last_activity_on: lastActivityOn"));
+}
+
+#[test]
+fn members_are_asked_for_below_the_group_and_among_those_invited() {
+    let members = |optional| parts(&group_members("acme/r&d \"x\"", optional, Some("c")));
+    let text = |fields: &str| {
+        format!(
+            "query($path: ID!, $after: String) {{ scope: group(fullPath: $path) {{ list: groupMembers(relations: [DIRECT, INHERITED, DESCENDANTS, SHARED_FROM_GROUPS], first: 100, after: $after) {{ nodes {{ user {{ created_at: createdAt id username name public_email: publicEmail{fields} }} }} pageInfo {{ endCursor hasNextPage }} }} }} }}"
+        )
+    };
+    let variables = json!({"path":"acme/r&d \"x\"","after":"c"});
+    assert_eq!(members(NEWEST), (text(" state bot last_activity_on: lastActivityOn"), variables));
+    assert_eq!(members(without(&["lastActivityOn"])).0, text(" state bot"));
+}
+
+#[test]
+fn purchases_are_a_list_since_17_5_and_one_by_one_before() {
+    const FIELDS: &str = "{ id name bought: purchasedQuantity assigned: assignedQuantity }";
+    let text = |release| parts(&purchases(None, release)).0;
+    let list = format!("query($ns: NamespaceID) {{ purchases: addOnPurchases(namespaceId: $ns) {FIELDS} }}");
+    let pro = format!("pro: addOnPurchase(addOnType: CODE_SUGGESTIONS, namespaceId: $ns) {FIELDS}");
+    let enterprise = format!("enterprise: addOnPurchase(addOnType: DUO_ENTERPRISE, namespaceId: $ns) {FIELDS}");
+    for (release, expected) in [
+        (None, list.clone()),
+        (Some((19, 2)), list.clone()),
+        (Some((17, 5)), list),
+        (Some((17, 4)), format!("query($ns: NamespaceID) {{ {pro} {enterprise} }}")),
+        (Some((17, 3)), format!("query($ns: NamespaceID) {{ {pro} {enterprise} }}")),
+        (Some((17, 2)), format!("query($ns: NamespaceID) {{ {pro} }}")),
+        (Some((16, 11)), format!("query($ns: NamespaceID) {{ {pro} }}")),
+    ] {
+        assert_eq!(text(release), expected, "{release:?}");
+    }
+    for release in [None, Some((16, 11))] {
+        assert_eq!(parts(&purchases(None, release)).1, json!({"ns":null}), "of the instance");
+        assert_eq!(parts(&purchases(Some(&number("9")), release)).1, json!({"ns":"gid://gitlab/Group/9"}));
+    }
+}
+
+/// The arguments of the list and its fields, which are the same for a group and for an instance.
+fn of_holders(arguments: &str, fields: &str) -> String {
+    format!(
+        "(addOnType: $type, addOnPurchaseIds: $ids, first: 100, after: $after{arguments}) {{ nodes {{ id username name public_email: publicEmail{fields} held: addOnAssignments(addOnPurchaseIds: $ids, first: 1) {{ nodes {{ addOnPurchase {{ id }} }} }} }} pageInfo {{ endCursor hasNextPage }} }}"
+    )
+}
+
+const OF_HOLDERS: &str =
+    "$type: GitlabSubscriptionsAddOnType!, $ids: [GitlabSubscriptionsAddOnPurchaseID!]!, $after: String";
+const FILTERED: &str = ", filterByAssignedSeat: \"true\", sort: ID_ASC";
+
+#[test]
+fn holders_are_asked_for_in_a_group_by_its_path_and_else_in_the_instance() {
+    let fields = " state bot last_activity_on: lastActivityOn last_login_at: lastLoginAt last_duo_activity_on: lastDuoActivityOn";
+    let list = of_holders(FILTERED, fields);
+    let group = holders(Some("acme"), "DUO_ENTERPRISE", &number("5"), NEWEST, Some("c"));
+    assert_eq!(
+        parts(&group),
+        (
+            format!(
+                "query($path: ID!, {OF_HOLDERS}) {{ scope: namespace(fullPath: $path) {{ list: addOnEligibleUsers{list} }} }}"
+            ),
+            json!({"type":"DUO_ENTERPRISE","ids":["gid://gitlab/GitlabSubscriptions::AddOnPurchase/5"],"after":"c","path":"acme"})
+        )
+    );
+    let instance = holders(None, "CODE_SUGGESTIONS", &number("6"), NEWEST, None);
+    assert_eq!(
+        parts(&instance),
+        (
+            format!("query({OF_HOLDERS}) {{ list: selfManagedAddOnEligibleUsers{list} }}"),
+            json!({"type":"CODE_SUGGESTIONS","ids":["gid://gitlab/GitlabSubscriptions::AddOnPurchase/6"],"after":null})
+        )
+    );
+}
+
+#[test]
+fn holders_are_asked_for_with_what_this_gitlab_has() {
+    let text = |optional| parts(&holders(None, "CODE_SUGGESTIONS", &number("6"), optional, None)).0;
+    let whole = |arguments: &str, fields: &str| {
+        format!("query({OF_HOLDERS}) {{ list: selfManagedAddOnEligibleUsers{} }}", of_holders(arguments, fields))
+    };
+    let known = " state bot last_activity_on: lastActivityOn last_login_at: lastLoginAt";
+    for release in [(17, 4), (16, 11), (16, 7)] {
+        assert_eq!(text(Optional::lacking(Some(release))), whole(", sort: ID_ASC", known), "{release:?}");
+    }
+    assert_eq!(text(without(&["lastDuoActivityOn"])), whole(FILTERED, known));
+    assert_eq!(text(without(&["lastDuoActivityOn", "lastLoginAt", "lastActivityOn"])), whole(FILTERED, " state bot"));
+    let nothing = without(&OPTIONAL.map(|(name, _)| name));
+    assert_eq!(text(nothing), whole("", ""));
+}
+
+/// 10,000 characters are GitLab's limit, and 16 KiB that of the transport.
+#[test]
+fn the_longest_query_is_short() {
+    let query = holders(Some(&"x".repeat(255)), "DUO_ENTERPRISE", &number("5"), NEWEST, Some(&"c".repeat(2048)));
+    assert!(parts(&query).0.len() < 1_000);
+    assert!(query.body().len() < 4_000);
+}
+
+#[test]
+fn what_a_version_lacks_is_known_before_it_is_asked() {
+    let lacks = |release| {
+        let optional = Optional::lacking(release);
+        OPTIONAL.map(|(name, _)| name).into_iter().filter(|name| !optional.asks(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(lacks(None), Vec::<&str>::new(), "a version that is hidden counts as the newest");
+    assert_eq!(lacks(Some((19, 2))), Vec::<&str>::new());
+    assert_eq!(lacks(Some((17, 5))), Vec::<&str>::new());
+    assert_eq!(lacks(Some((17, 4))), ["lastDuoActivityOn", "filterByAssignedSeat"]);
+    assert_eq!(lacks(Some((16, 6))), ["lastDuoActivityOn", "filterByAssignedSeat"]);
+    assert_eq!(lacks(Some((16, 5))), ["lastDuoActivityOn", "lastActivityOn", "filterByAssignedSeat"]);
+}
+
+#[test]
+fn what_is_learned_is_what_can_be_left_out() {
+    let field = |name: &str| QueryError::UndefinedField { field: name.to_owned(), on: "X".to_owned() };
+    let argument = |name: &str| QueryError::UndefinedArgument { argument: name.to_owned(), on: "x".to_owned() };
+    let mut optional = Optional::default();
+    assert!(!optional.learn(&[]));
+    assert!(!optional.learn(&[field("username"), QueryError::TimedOut, QueryError::Other("bot".to_owned())]));
+    assert_eq!(optional, Optional::default());
+    assert!(optional.learn(&[field("lastDuoActivityOn"), field("username")]));
+    assert_eq!(optional, without(&["lastDuoActivityOn"]));
+    assert!(!optional.learn(&[field("lastDuoActivityOn")]), "learned before: asking again would bring the same");
+    assert!(optional.learn(&[argument("filterByAssignedSeat"), argument("sort"), field("lastLoginAt")]));
+    assert_eq!(optional, without(&["lastDuoActivityOn", "filterByAssignedSeat", "sort", "lastLoginAt"]));
+}
+
+#[test]
+fn each_name_has_a_bit_of_its_own() {
+    let mut all = 0;
+    for (name, bit) in OPTIONAL {
+        assert_eq!((bit.count_ones(), all & bit), (1, 0), "{name}");
+        assert!(!Optional(bit).asks(name) && Optional(!bit).asks(name), "{name}");
+        all |= bit;
+    }
+    assert!(Optional(u8::MAX).asks("username"), "what every version has is always asked for");
+}
+
+const UNDEFINED: &str = r#"{"errors":[{"message":"Field 'lastActivityOn' doesn't exist on type 'UserCore'","path":["query"],"extensions":{"code":"undefinedField","typeName":"UserCore","fieldName":"lastActivityOn"}}]}"#;
+const PEOPLE: &str = r#"{"data":{"list":{"nodes":[{"id":"gid://gitlab/User/7","username":"u"}],"pageInfo":{"endCursor":null,"hasNextPage":false}}}}"#;
+
+/// The rows that came, what was learned, and the queries that were sent.
+fn ask_people(answers: &[&str]) -> (Option<usize>, Optional, Vec<String>) {
+    let mut script = Script::new(answers.iter().map(|body| ("/api/graphql users", json(200, body))));
+    let settings = settings("https://gitlab.example");
+    let mut client = Client::new(&settings, &Credential::Injected, &mut script, &FixedClock(1_769_904_000));
+    let mut optional = Optional::default();
+    let answer = ask_list::<PersonRow>(&mut client, &mut optional, |optional| users(optional, None)).unwrap();
+    let rows = answer.data.and_then(|data| data.list).map(|list| list.nodes.len());
+    (rows, optional, script.queries())
+}
+
+#[test]
+fn a_list_is_asked_for_once_more_without_what_is_unknown() {
+    let (rows, optional, sent) = ask_people(&[UNDEFINED, PEOPLE]);
+    assert_eq!((rows, optional), (Some(1), without(&["lastActivityOn"])));
+    let asks: Vec<bool> = sent.iter().map(|body| body.contains("lastActivityOn")).collect();
+    assert_eq!(asks, [true, false]);
+}
+
+#[test]
+fn a_list_is_not_asked_for_a_third_time() {
+    let (rows, _, sent) = ask_people(&[UNDEFINED, UNDEFINED, PEOPLE]);
+    assert_eq!((rows, sent.len()), (None, 2));
+    let other = UNDEFINED.replace("lastActivityOn", "username");
+    let (rows, optional, sent) = ask_people(&[&other, PEOPLE]);
+    assert_eq!((rows, optional, sent.len()), (None, Optional::default(), 1), "nothing that can be left out");
+    let both = PEOPLE.replacen('{', r#"{"errors":[{"message":"Field 'bot' doesn't exist on type 'X'"}],"#, 1);
+    let (rows, _, sent) = ask_people(&[&both]);
+    assert_eq!((rows, sent.len()), (Some(1), 1), "what came is not asked for again");
+}

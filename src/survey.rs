@@ -1,0 +1,217 @@
+//! What is there to be read: which GitLab, whose token, and how much it opens. Asked by `test` and `collect` alike, so
+//! that one never promises what the other cannot keep.
+//!
+//! | access | who | what can be read |
+//! | --- | --- | --- |
+//! | [`Licensing::Read`] | effective administrator | all |
+//! | [`Licensing::None`], [`Licensing::Community`] | anybody | accounts; there are no seats |
+//! | [`Licensing::Hidden`], full rows | auditor, custom role with `read_admin_users` | who holds a seat |
+//! | [`Licensing::Hidden`] | anybody else, administrators whom Admin Mode stops among them | a lower bound |
+//! | groups with role 50 | Owner on GitLab.com | all of the group |
+//! | groups with role 40 | Maintainer on GitLab.com | a lower bound |
+//!
+//! Guarantees: what decides is what GitLab answers, not the name of a role. `/user` says `is_admin` to an administrator
+//! whom Admin Mode stops; `/users` answers 200 with less in it. Each question is asked once.
+//!
+//! Refuses nothing: each answer is kept with the refusal that came in its place.
+
+use crate::configuration::settings::{Deployment, Settings};
+use crate::gitlab::client::{Ask, Client};
+use crate::gitlab::endpoint::{Endpoint, Page, Window};
+use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
+use crate::gitlab::queries;
+use crate::gitlab::refusal::{Refusal, decode};
+use crate::gitlab::versions::{self, Release};
+use crate::seats;
+use crate::transport::{Response, TransportError, Unreachable};
+
+/// Role of an owner of a group.
+pub const OWNER: u16 = 50;
+
+/// Role of a maintainer.
+pub const MAINTAINER: u16 = 40;
+
+/// Role of a guest: any membership.
+pub const GUEST: u16 = 10;
+
+/// Groups listed at once: as many as a cursor holds.
+pub const GROUPS_PER_PAGE: u8 = crate::paging::MEDIUM;
+
+/// What everybody's GitLab tells.
+#[derive(Debug)]
+pub struct Identity {
+    /// Version and edition.
+    pub metadata: Result<Metadata, Refusal>,
+    /// The token's user.
+    pub user: Result<CurrentUser, Refusal>,
+    /// The token; asked for by `test` only.
+    pub token: Option<Result<TokenSelf, Refusal>>,
+}
+
+impl Identity {
+    /// Whether the code is that of the Enterprise Edition; before 15.6 only the version tells.
+    fn says_enterprise(&self) -> bool {
+        self.metadata.as_ref().is_ok_and(|metadata| {
+            metadata.enterprise == Some(true)
+                || metadata.version.as_deref().is_some_and(|version| version.ends_with("-ee"))
+        })
+    }
+
+    /// The release, if it is told.
+    #[must_use]
+    pub fn release(&self) -> Option<Release> {
+        self.metadata.as_ref().ok()?.version.as_deref().and_then(versions::release)
+    }
+}
+
+/// What the caller may know of an instance's license.
+#[derive(Debug)]
+pub enum Licensing {
+    /// All of it.
+    Read(License),
+    /// There is none.
+    None,
+    /// There is none in this edition.
+    Community,
+    /// GitLab does not tell this caller; with what it tells them by GraphQL.
+    Hidden(Option<License>),
+}
+
+/// An instance.
+#[derive(Debug)]
+pub struct Instance {
+    /// Version and user.
+    pub identity: Identity,
+    /// The license.
+    pub licensing: Result<Licensing, Refusal>,
+    /// One row of `/users`; asked for where something can be read of it.
+    pub row: Option<Result<Option<PersonRow>, Refusal>>,
+}
+
+impl Instance {
+    /// Whether `/users` has the rows of an administrator.
+    #[must_use]
+    pub fn has_full_rows(&self) -> bool {
+        match &self.row {
+            Some(Ok(Some(row))) => seats::has_full_rows(row),
+            Some(_) => false,
+            None => matches!(self.licensing, Ok(Licensing::Read(_) | Licensing::None)),
+        }
+    }
+}
+
+/// Who wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// *Test connection*: the token is asked about, too, and a row of `/users` in any case.
+    Test,
+    /// A run: a row only where the license leaves in doubt what it holds.
+    Collect,
+}
+
+/// Ask a self-managed instance.
+pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
+    let clock = client.clock();
+    let (identity, license) = identity(client, &Endpoint::License, purpose);
+    let licensing = match decode::<Option<License>>(license, clock) {
+        Ok(Some(license)) if license == License::default() => Err(Refusal::another_service()),
+        Ok(Some(license)) => Ok(Licensing::Read(license)),
+        Ok(None) => Ok(Licensing::None),
+        // An Enterprise Edition has the endpoint: something else has answered.
+        Err(Refusal::NoSuchEndpoint) if !identity.says_enterprise() => Ok(Licensing::Community),
+        Err(Refusal::NotAllowed) => Ok(Licensing::Hidden(None)),
+        Err(refusal) => Err(refusal),
+    };
+    let mut instance = Instance { identity, licensing, row: None };
+    if instance.identity.user.is_err() || instance.licensing.is_err() {
+        return instance;
+    }
+    if purpose == For::Test || matches!(instance.licensing, Ok(Licensing::Hidden(_) | Licensing::Community)) {
+        let rows = client.ask(&Endpoint::Users { page: Page::First, per_page: 1 });
+        instance.row = Some(decode::<Vec<PersonRow>>(rows, clock).map(|rows| rows.into_iter().next()));
+    }
+    if let Ok(Licensing::Hidden(seen)) = &mut instance.licensing {
+        let things: Option<Things> = queries::ask(client, &queries::license()).ok().and_then(|answer| answer.data);
+        *seen = things.and_then(|things| things.license).map(License::from);
+    }
+    instance
+}
+
+/// The groups of GitLab.com.
+#[derive(Debug)]
+pub struct Groups {
+    /// Version and user.
+    pub identity: Identity,
+    /// The groups found, or the one that the settings name.
+    pub found: Result<Found, Refusal>,
+}
+
+/// Groups and what the caller is in them.
+#[derive(Debug)]
+pub enum Found {
+    /// The one of the settings; its role shows when it is read.
+    Named(Namespace),
+    /// The first of those with at least this role, and whether the list is to be walked from its start.
+    Listed {
+        /// [`OWNER`] or [`MAINTAINER`].
+        role: u16,
+        /// The first groups.
+        groups: Vec<Namespace>,
+    },
+    /// None.
+    Nothing,
+}
+
+/// Ask GitLab.com for groups: those of which the caller is an owner, else those of which they are a maintainer.
+pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
+    let settings = client.settings();
+    let clock = client.clock();
+    let listed = |role| Endpoint::Groups { role, window: Window { number: 1, size: GROUPS_PER_PAGE } };
+    let first = settings.group.as_ref().map_or_else(|| listed(OWNER), |group| Endpoint::Namespace(group.clone()));
+    let (identity, first) = identity(client, &first, purpose);
+    if identity.user.is_err() {
+        // Without a user `/groups` answers 200 with public groups.
+        return Groups { identity, found: Ok(Found::Nothing) };
+    }
+    let found = if settings.group.is_some() {
+        decode::<Namespace>(first, clock).map(Found::Named)
+    } else {
+        decode::<Vec<Namespace>>(first, clock).and_then(|groups| {
+            if !groups.is_empty() {
+                return Ok(Found::Listed { role: OWNER, groups });
+            }
+            let groups: Vec<Namespace> = decode(client.ask(&listed(MAINTAINER)), clock)?;
+            Ok(if groups.is_empty() { Found::Nothing } else { Found::Listed { role: MAINTAINER, groups } })
+        })
+    };
+    Groups { identity, found }
+}
+
+/// Version, user and, for a test, token, together with one thing more.
+fn identity(client: &mut Client<'_>, more: &Endpoint, purpose: For) -> (Identity, Result<Response, Refusal>) {
+    let clock = client.clock();
+    let mut asks = vec![Ask::Get(&Endpoint::Metadata), Ask::Get(&Endpoint::CurrentUser), Ask::Get(more)];
+    if purpose == For::Test {
+        asks.push(Ask::Get(&Endpoint::TokenSelf));
+    }
+    let mut answers = client.send(&asks).into_iter();
+    let mut next = || answers.next().unwrap_or_else(|| Err(TransportError::from(Unreachable::Other).into()));
+    let mut metadata: Result<Metadata, Refusal> = decode(next(), clock);
+    let user = decode(next(), clock);
+    let more = next();
+    let token = (purpose == For::Test).then(|| decode(next(), clock));
+    // Before 15.2 only the older of the two endpoints is there.
+    if metadata == Err(Refusal::NoSuchEndpoint) {
+        metadata = decode(client.ask(&Endpoint::Version), clock);
+    }
+    if metadata.as_ref().is_ok_and(|metadata| metadata.version.is_none()) {
+        metadata = Err(Refusal::another_service());
+    }
+    (Identity { metadata, user, token }, more)
+}
+
+/// What the settings are about.
+#[must_use]
+pub const fn is_gitlab_com(settings: &Settings) -> bool {
+    matches!(settings.deployment, Deployment::GitlabCom)
+}
