@@ -71,7 +71,7 @@ pub enum PoolKind {
     AddOn,
 }
 
-/// What was bought: a pool of named users counted in seats. See [`crate::seats::pool`] for how each field is filled.
+/// What was bought: a pool of named users counted in seats. [`crate::seats`] fills it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pool {
     /// `instance:<plan>`, `group:<id>:<plan>`, and with `add-on:<name>` in place of the plan.
