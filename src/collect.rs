@@ -134,7 +134,8 @@ fn leave(place: &mut Place) {
     let has_path = place.group.as_ref().is_some_and(|group| !group.path.is_empty());
     let next = match place.stage {
         // In a free group nobody uses a seat by the word of this list.
-        Stage::Billable if !seats::is_free(place.plan.as_deref()) => {
+        // Where the plan is not known, it might be free.
+        Stage::Billable if place.plan.as_deref().is_some_and(|plan| !seats::is_free(Some(plan))) => {
             Some((Stage::Others, Walk::by_number(ROWS_PER_PAGE)))
         }
         Stage::Members if has_path => Some((Stage::SeenMembers, Walk::default())),

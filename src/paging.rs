@@ -5,10 +5,10 @@
 //! | `/users` 16.4+ | id | keyset: safe against rows that come and go |
 //! | `/users` before, `billable_members`, `/groups` | id | windows that overlap by at least one row: [`Walk::take`] |
 //! | `members/all` | of joining, not visible | windows side by side: [`Walk::take_unordered`] |
-//! | GraphQL, add-on holders | id | cursor: [`Walk::take_connection`] |
+//! | GraphQL, add-on holders | id | cursor, an offset in disguise: [`Walk::take_connection`], compared with GitLab's count |
 //! | GraphQL, others | not visible | the same |
 //!
-//! Guarantees for lists ordered by id: a row that was there during the whole walk is delivered, once. A window by number
+//! Guarantees for lists of REST ordered by id: a row that was there during the whole walk is delivered, once. A window by number
 //! shows other rows after somebody before it has left; since each window begins with a row that was read before, the
 //! gap is seen, and the walk goes back for what slipped through. Where that does not end, and wherever a list does not
 //! lead on, ends before the number that it announces, or is too deep, [`Break`] says so and the run is partial.

@@ -131,8 +131,14 @@ pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
         instance.row = Some(decode::<Vec<PersonRow>>(rows, clock).map(|rows| rows.into_iter().next()));
     }
     if let Ok(Licensing::Hidden(seen)) = &mut instance.licensing {
-        let things: Option<Things> = queries::ask(client, &queries::license()).ok().and_then(|answer| answer.data);
-        *seen = things.and_then(|things| things.license).map(License::from);
+        match queries::ask(client, &queries::license()) {
+            Ok(answer) => *seen = answer.data.and_then(|things: Things| things.license).map(License::from),
+            // What passes is no answer: the same license would be another pool a day later.
+            Err(refusal @ (Refusal::NoAnswer(_) | Refusal::TooOften(_) | Refusal::ServerError(_))) => {
+                instance.licensing = Err(refusal);
+            }
+            Err(_) => {}
+        }
     }
     instance
 }

@@ -46,14 +46,26 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         }
         Err(refusal) => return Err(fail_query(refusal, client.settings())),
     };
+    let sent = connection.nodes.len();
     let rows: Vec<PersonRow> = connection.nodes.into_iter().flatten().collect();
     let came = rows.len();
+    // Where GitLab gives the number of seats, that decides; a hidden row may be nobody's seat.
+    if came < sent && add_on.assigned.is_none() {
+        page.warn(
+            "add-on-seats-not-all",
+            format!("GitLab hides {} people in its list of seats of {}.", sent - came, quoted(&add_on.name)),
+            Some(pool_id.clone()),
+        );
+        place.whole = false;
+    }
     let is_ordered = Optional(place.unknown_fields).asks("sort");
     let taken = place.walk.take_connection(&connection.page_info, rows, is_ordered, |row| &row.id);
     let goes_on = judge(&taken, LIST, came, place, page);
+    // Before 17.5 GitLab lists those who may get a seat, and not those who have kept one from better days.
+    let lists_holders = Optional(place.unknown_fields).asks("filterByAssignedSeat");
     for row in taken.rows {
-        // The list without the filter also has those who might get a seat.
-        if row.held.as_ref().is_some_and(|held| held.nodes.is_empty()) {
+        // The list without the filter also has those who might get a seat; of whom it does not say is none.
+        if row.held.as_ref().map_or(!lists_holders, |held| held.nodes.is_empty()) {
             continue;
         }
         place.seats = place.seats.saturating_add(1);
@@ -64,13 +76,12 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     if goes_on {
         return Ok(());
     }
-    // Before 17.5 GitLab lists those who may get a seat, and not those who have kept one from better days.
-    let lists_holders = Optional(place.unknown_fields).asks("filterByAssignedSeat");
-    if let Some(assigned) = add_on.assigned.filter(|assigned| *assigned > place.seats && !lists_holders) {
+    if let Some(assigned) = add_on.assigned.filter(|assigned| *assigned > place.seats && place.whole) {
+        let since = if lists_holders { "" } else { ", since this version passes over blocked accounts" };
         page.warn(
             "add-on-seats-not-all",
             format!(
-                "GitLab counts {assigned} seats of {} given to people; this version lists {} of them, since it passes over blocked accounts. Who has the others is unknown.",
+                "GitLab counts {assigned} seats of {} given to people and lists {} of them{since}. Who has the others is unknown.",
                 quoted(&add_on.name),
                 place.seats
             ),

@@ -3,7 +3,8 @@
 //! Guarantees: to an owner, who has the list of holders, these are only those without a seat, and why; to anybody else
 //! they are all that can be known. Members of subgroups and projects alone are not in this list.
 //!
-//! Refuses a list that changed while it was read: its order is not visible, so that nobody knows who was passed over.
+//! Refuses to call a list whole whose announced number changed while it was read. Its order is not visible: somebody
+//! passed over while another joined, or in a list of more than 10,000, which announces no number, goes unnoticed.
 
 use super::endings::{ListName, judge};
 use super::users::bad_next;

@@ -10,7 +10,7 @@
 //! | 429 without one | no | the host knows better how long to sleep |
 //! | 500, 502, 503, 504, 520 to 524 | 3 times | 0.5, 1, 2 s, or `Retry-After` if that is longer |
 //! | one of these with the page of a bot check | once | the same; asking more often is what raises suspicion |
-//! | nothing in time | 3 times, within the first minute | 0.5, 1, 2 s |
+//! | nothing in time | 3 times, within the first 75 s: once after a whole minute | 0.5, 1, 2 s |
 //! | refused or broken connection, JSON cut off | 3 times | 0.5, 1, 2 s |
 //! | anything else | no | it would come again |
 //!
@@ -35,8 +35,8 @@ const MOST_TRIES: u8 = 3;
 const FIRST_WAIT: u64 = 500;
 
 /// The latest start of a retry after an answer that may have taken a minute and may do so again, in milliseconds since
-/// the call began.
-const LATEST_AFTER_SLOW: u64 = 60_000;
+/// the call began: later than the first time-out of a first byte, earlier than the second.
+const LATEST_AFTER_SLOW: u64 = 75_000;
 
 /// The same after an answer that came at once.
 const LATEST: u64 = 100_000;
@@ -233,8 +233,8 @@ mod tests {
     #[test]
     fn a_retry_starts_early_enough_in_the_call() {
         for (fault, latest) in [
-            (Fault::Slow, 60_000),
-            (Fault::Failing(None), 60_000),
+            (Fault::Slow, 75_000),
+            (Fault::Failing(None), 75_000),
             (Fault::Limited(Some(0)), 100_000),
             (Fault::Broken, 100_000),
         ] {

@@ -335,7 +335,9 @@ fn redirect(response: &Response) -> Stranger {
     if location.contains("/users/sign_in") {
         return Stranger::SignInPage;
     }
-    let Some((_, rest)) = location.split_once("//") else {
+    // Addresses also stand in the parameters of an address.
+    let absolute = || location.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?', '#']));
+    let Some(rest) = location.strip_prefix("//").or_else(|| Some(absolute()?.1)) else {
         return Stranger::Moved;
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -124,6 +124,11 @@ fn redirects_are_named_and_not_followed() {
     let other = |host: &str| Refusal::NotTheApi(Stranger::OtherHost(host.to_owned()));
     assert_eq!(to("https://sso.example:8443/login?to=x"), other("sso.example:8443"));
     assert_eq!(to("https://user:password@sso.example/"), other("sso.example"));
+    assert_eq!(to("//sso.example/login"), other("sso.example"));
+    // Where a parameter leads is not where the redirect leads.
+    for within in ["/-/login?next=//evil.example/", "/-/login?next=https://evil.example/"] {
+        assert_eq!(to(within), Refusal::NotTheApi(Stranger::Moved), "{within}");
+    }
     assert_eq!(refused(&html(301, "")), Refusal::NotTheApi(Stranger::Moved));
 }
 

@@ -105,6 +105,13 @@ fn add_ons_that_admin_mode_does_not_hide_are_read_with_their_holders() {
     assert_eq!(run.source().capabilities.add_ons, Capability::Yes);
 }
 
+/// Taken for "not told", the same license would be another pool from one day to the next.
+#[test]
+fn a_license_that_fails_to_come_is_not_one_that_is_hidden() {
+    let lines = restricted(ADMIN, json(500, "{}"));
+    assert!(matches!(call(&mut Script::new(lines), None), Err(Failure::Upstream { status: 500, .. })));
+}
+
 /// The list of users may be closed to this caller altogether.
 #[test]
 fn a_list_of_users_that_is_refused_is_a_lower_bound_and_one_that_fails_a_failure() {
