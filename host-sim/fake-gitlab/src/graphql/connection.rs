@@ -1,11 +1,15 @@
 //! Pages of connections: cursors, and what faults make of them.
 //!
 //! Under a cursor lies either how many rows were passed (base64 of the number) or the id of the last row (base64 of a
-//! small JSON object). Leading zeros are accepted and change nothing, so that a fault can hand out a cursor that is new
-//! and still leads to the same place.
+//! small JSON object). Of an edge, that is the rows up to its own, which is counted, or the id of its own. Leading zeros
+//! are accepted and change nothing, so that a fault can hand out a cursor that is new and still leads to the same place;
+//! so is a cursor without its padding, which GitLab leaves out.
+//!
+//! Faults of paging are about `pageInfo` and about which rows there are. An edge's own cursor is always the true one.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE};
 use serde_json::{Value, json};
 
 use crate::fault::FaultKind;
@@ -36,8 +40,13 @@ pub(super) struct Bounds {
     pub(super) previous: bool,
 }
 
+const UNPADDED_TOO: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 fn decode(style: Style, text: &str) -> Option<String> {
-    let bytes = URL_SAFE.decode(text).ok()?;
+    let bytes = UNPADDED_TOO.decode(text).ok()?;
     let digits = match style {
         Style::Offset => String::from_utf8(bytes).ok()?,
         Style::Keyset => serde_json::from_slice::<Value>(&bytes).ok()?.get("id")?.as_str()?.to_owned(),
@@ -68,6 +77,11 @@ impl Turn {
         self.used.as_ref()?.parse().ok()
     }
 
+    /// The cursor of the row at a position.
+    pub(super) fn cursor(&self, position: u64) -> String {
+        encode(self.style, &position.to_string())
+    }
+
     /// How many rows the page may have.
     pub(super) fn take(&self) -> usize {
         match self.fault {
@@ -80,10 +94,9 @@ impl Turn {
     /// The bounds of a page whose rows begin and end at these positions; `start` is the position before all rows,
     /// `more` tells whether rows follow.
     pub(super) fn bounds(&self, rows: Option<(u64, u64)>, start: u64, more: bool) -> Bounds {
-        let cursor = |position: u64| encode(self.style, &position.to_string());
         let used = || self.used.clone().unwrap_or_else(|| start.to_string());
         let same = || Some(encode(self.style, &used()));
-        let end = rows.map(|(_, last)| cursor(last));
+        let end = rows.map(|(_, last)| self.cursor(last));
         let (end, next) = match self.fault {
             // A page of one row that was the last leads to an empty one.
             Some(FaultKind::ShortPage) => (end.or_else(same), true),
@@ -92,7 +105,7 @@ impl Turn {
             Some(FaultKind::NullEndCursor) => (None, true),
             _ => (end, more),
         };
-        Bounds { start: rows.map(|(first, _)| cursor(first)), end, next, previous: self.used.is_some() }
+        Bounds { start: rows.map(|(first, _)| self.cursor(first)), end, next, previous: self.used.is_some() }
     }
 }
 
@@ -109,6 +122,9 @@ mod tests {
                 assert_eq!(turn.position(), digits.parse().ok());
             }
             assert!(Turn::new(style, Some("x!"), 10, None).is_none());
+            let bare = encode(style, "7");
+            let bare = bare.trim_end_matches('=');
+            assert_eq!(Turn::new(style, Some(bare), 10, None).unwrap().position(), Some(7), "{bare}");
         }
         assert_eq!(encode(Style::Offset, "100"), "MTAw");
     }

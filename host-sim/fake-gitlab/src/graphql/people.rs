@@ -63,8 +63,8 @@ impl<'a> Resolution<'a> {
             }
         };
         let ends = places.first().zip(places.last()).map(|(first, last)| (population.id(*first), population.id(*last)));
-        let nodes = places.iter().map(|place| self.user(*place, Type::User)).collect();
-        Got::Object(Node::Page(Type::Users, nodes, turn.bounds(ends, start, more)))
+        let row = |place: &usize| (turn.cursor(population.id(*place)), self.user(*place, Type::User));
+        Got::Object(Node::Page(Type::Users, places.iter().map(row).collect(), turn.bounds(ends, start, more)))
     }
 
     pub(super) fn of_group(&mut self, space: &Space<'a>, name: &str, arguments: &Arguments) -> Got<'a> {
@@ -205,8 +205,8 @@ impl<'a> Resolution<'a> {
         let end = begin.saturating_add(turn.take()).min(len);
         let position = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let ends = (begin < end).then(|| (position(begin + 1), position(end)));
-        let nodes = (begin..end).filter_map(node).collect();
-        Got::Object(Node::Page(ty, nodes, turn.bounds(ends, 0, end < len)))
+        let row = |number: usize| Some((turn.cursor(position(number + 1)), node(number)?));
+        Got::Object(Node::Page(ty, (begin..end).filter_map(row).collect(), turn.bounds(ends, 0, end < len)))
     }
 }
 

@@ -33,7 +33,9 @@ pub(super) enum Node<'a> {
     Group(Space<'a>),
     Member(Participant, Membership),
     AccessLevel(u8),
-    Page(Type, Vec<Node<'a>>, Bounds),
+    /// Rows, each with its cursor.
+    Page(Type, Vec<(String, Node<'a>)>, Bounds),
+    Edge(Type, String, Box<Node<'a>>),
     PageInfo(Bounds),
 }
 
@@ -61,7 +63,7 @@ impl Node<'_> {
     fn ty(&self) -> Type {
         match self {
             Self::Query => Type::Query,
-            Self::User(_, ty) | Self::Page(ty, ..) => *ty,
+            Self::User(_, ty) | Self::Page(ty, ..) | Self::Edge(ty, ..) => *ty,
             Self::License(_) => Type::License,
             Self::Purchase(_) => Type::Purchase,
             Self::Eligible(..) => Type::EligibleUser,
@@ -228,7 +230,14 @@ impl<'a> Resolution<'a> {
                 _ => json!(level_word(*level)),
             }),
             Node::Page(_, _, bounds) if name == "pageInfo" => Got::Object(Node::PageInfo(bounds.clone())),
-            Node::Page(_, nodes, _) => Got::List(nodes.iter().map(Node::again).collect()),
+            Node::Page(ty, rows, _) if name == "edges" => {
+                let edge =
+                    |(cursor, node): &(String, Node<'a>)| Node::Edge(ty.edge(), cursor.clone(), Box::new(node.again()));
+                Got::List(rows.iter().map(edge).collect())
+            }
+            Node::Page(_, rows, _) => Got::List(rows.iter().map(|(_, node)| node.again()).collect()),
+            Node::Edge(_, cursor, _) if name == "cursor" => Got::Leaf(json!(cursor)),
+            Node::Edge(_, _, node) => Got::Object(node.again()),
             Node::PageInfo(bounds) => Got::Leaf(match name {
                 "endCursor" => json!(bounds.end),
                 "startCursor" => json!(bounds.start),
@@ -281,7 +290,7 @@ impl<'a> Resolution<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The node of a page once more: a query may ask for `nodes` under several keys.
+    /// The node of a page once more: a query may ask for `nodes` and `edges`, each under several keys.
     fn again(&self) -> Node<'a> {
         match self {
             Self::User(account, ty) => Self::User(account.clone(), *ty),

@@ -16,16 +16,20 @@ pub(super) enum Type {
     CurrentUser,
     User,
     Users,
+    UserEdge,
     License,
     Purchase,
     EligibleUser,
     EligibleUsers,
+    EligibleUserEdge,
     Assignment,
     Assignments,
+    AssignmentEdge,
     Namespace,
     Group,
     Member,
     Members,
+    MemberEdge,
     AccessLevel,
     PageInfo,
 }
@@ -112,18 +116,32 @@ impl Type {
             Self::CurrentUser => "CurrentUser",
             Self::User => "UserCore",
             Self::Users => "UserCoreConnection",
+            Self::UserEdge => "UserCoreEdge",
             Self::License => "CurrentLicense",
             Self::Purchase => "AddOnPurchase",
             Self::EligibleUser => "AddOnUser",
             Self::EligibleUsers => "AddOnUserConnection",
+            Self::EligibleUserEdge => "AddOnUserEdge",
             Self::Assignment => "UserAddOnAssignment",
             Self::Assignments => "UserAddOnAssignmentConnection",
+            Self::AssignmentEdge => "UserAddOnAssignmentEdge",
             Self::Namespace => "Namespace",
             Self::Group => "Group",
             Self::Member => "GroupMember",
             Self::Members => "GroupMemberConnection",
+            Self::MemberEdge => "GroupMemberEdge",
             Self::AccessLevel => "AccessLevel",
             Self::PageInfo => "PageInfo",
+        }
+    }
+
+    /// The type of the edges of a connection.
+    pub(super) const fn edge(self) -> Self {
+        match self {
+            Self::EligibleUsers => Self::EligibleUserEdge,
+            Self::Assignments => Self::AssignmentEdge,
+            Self::Members => Self::MemberEdge,
+            _ => Self::UserEdge,
         }
     }
 

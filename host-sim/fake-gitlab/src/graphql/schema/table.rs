@@ -242,13 +242,28 @@ const ACCESS_LEVEL: &[Definition] = &[number("integerValue"), field("stringValue
 const PAGE_INFO_FIELDS: &[Definition] =
     &[text("endCursor"), flag("hasNextPage"), text("startCursor"), flag("hasPreviousPage")];
 
-const USERS: &[Definition] = &[of("nodes", Type::User), PAGE_INFO];
+const CURSOR: Definition = text("cursor");
 
-const ELIGIBLE_USERS: &[Definition] = &[of("nodes", Type::EligibleUser), PAGE_INFO];
+const fn node(node: Type) -> Definition {
+    field("node", Gives::Object(node))
+}
 
-const MEMBERS: &[Definition] = &[of("nodes", Type::Member), PAGE_INFO];
+const USERS: &[Definition] = &[of("edges", Type::UserEdge), of("nodes", Type::User), PAGE_INFO];
 
-const ASSIGNMENTS: &[Definition] = &[of("nodes", Type::Assignment), PAGE_INFO];
+const USER_EDGE: &[Definition] = &[CURSOR, node(Type::User)];
+
+const ELIGIBLE_USERS: &[Definition] =
+    &[of("edges", Type::EligibleUserEdge), of("nodes", Type::EligibleUser), PAGE_INFO];
+
+const ELIGIBLE_USER_EDGE: &[Definition] = &[CURSOR, node(Type::EligibleUser)];
+
+const MEMBERS: &[Definition] = &[of("edges", Type::MemberEdge), of("nodes", Type::Member), PAGE_INFO];
+
+const MEMBER_EDGE: &[Definition] = &[CURSOR, node(Type::Member)];
+
+const ASSIGNMENTS: &[Definition] = &[of("edges", Type::AssignmentEdge), of("nodes", Type::Assignment), PAGE_INFO];
+
+const ASSIGNMENT_EDGE: &[Definition] = &[CURSOR, node(Type::Assignment)];
 
 /// Asked of any type.
 pub(super) static TYPENAME: Definition = field("__typename", Gives::Leaf("String"));
@@ -269,9 +284,13 @@ impl Type {
             Self::AccessLevel => ACCESS_LEVEL,
             Self::PageInfo => PAGE_INFO_FIELDS,
             Self::Users => USERS,
+            Self::UserEdge => USER_EDGE,
             Self::EligibleUsers => ELIGIBLE_USERS,
+            Self::EligibleUserEdge => ELIGIBLE_USER_EDGE,
             Self::Members => MEMBERS,
+            Self::MemberEdge => MEMBER_EDGE,
             Self::Assignments => ASSIGNMENTS,
+            Self::AssignmentEdge => ASSIGNMENT_EDGE,
         }
     }
 }
