@@ -47,8 +47,9 @@
 //! | `first-page-again` | page one, whichever was asked for, with a next one | lists |
 //! | `too-deep`, `keyset-refused` | 405 of the offset ceiling, of an order without keyset | `users` |
 //! | `repeat-cursor` | the true page, whose next cursor is the one just used | `users` |
-//! | `row-deleted` | from this request on, whatever N says: the list without its first row | `users`, `billable`, `members` |
-//! | `row-inserted` | the same: the list with a row before its first, a copy of it with the id [`INSERTED_ID`] | `users`, `billable`, `members` |
+//! | `row-deleted` | from this request on, whatever N says: the list without its first row | lists that move |
+//! | `row-inserted` | the same: the list with a row before its first, a copy of it with the id [`INSERTED_ID`] | lists that move |
+//! | `row-swapped` | the same: without its first row, and behind its last a copy of that with this id: the total stays | lists that move |
 //! | `graphql-timeout` | 503 `Request timed out…` | GraphQL |
 //! | `graphql-too-complex` | 200, no data, `Query has complexity of…` | GraphQL |
 //! | `undefined-field` | 200, no data, the last leaf of the query is unknown | GraphQL |
@@ -58,9 +59,11 @@
 //! | `repeat-end-cursor` | the true nodes, `hasNextPage`, and the cursor just used | the same |
 //! | `null-end-cursor` | the true nodes, `hasNextPage`, and no cursor | the same |
 //!
-//! Lists are `users`, `groups`, `billable`, `members`, `memberships` and `indirect`. A kind at an endpoint where it makes
-//! no sense is refused when parsed, as is anything else, never ignored. Faults of paging leave answers other than 200
-//! alone.
+//! Lists are `users`, `groups`, `billable`, `members`, `memberships` and `indirect`. Those that move are `users`,
+//! `billable`, `members`, `graphql-users`, `graphql-holders` and `graphql-members`: under an offset all rows move, under
+//! keyset only what lies before the cursor has changed. What a purchase says of its seats stays as it was, and accounts
+//! that GraphQL is asked for by id are no list. A kind at an endpoint where it makes no sense is refused when parsed, as
+//! is anything else, never ignored. Faults of paging leave answers other than 200 alone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,6 +80,7 @@ pub(crate) use front::{Manner, in_front};
 pub use kind::FaultKind;
 pub(crate) use paging::{List, twist};
 pub use rows::INSERTED_ID;
+pub(crate) use rows::NEWCOMER;
 
 fn spelled<T: Copy + PartialEq>(table: &[(T, &'static str)], wanted: T) -> &'static str {
     table.iter().find(|(value, _)| *value == wanted).map_or("", |(_, text)| text)

@@ -132,8 +132,9 @@ impl Instance {
             query: request.uri.query().unwrap_or_default(),
             url: format!("{}{path}", self.population.external_url),
         };
-        let instead =
-            kind.and_then(|kind| fault::in_front(kind, manner, &self.base_url).or_else(|| fault::twist(kind, &list)));
+        // The lists of GraphQL are twisted where its fields are answered.
+        let twisted = |kind| if manner == Manner::Rest { fault::twist(kind, &list) } else { None };
+        let instead = kind.and_then(|kind| fault::in_front(kind, manner, &self.base_url).or_else(|| twisted(kind)));
         let answer = instead.unwrap_or_else(|| honest(&query));
         let mut answer = match kind {
             Some(FaultKind::Cut) => answer::cut(answer),

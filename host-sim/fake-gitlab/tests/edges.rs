@@ -1,4 +1,4 @@
-//! Edges of connections: cursors row by row, beside the nodes.
+//! Edges of connections, cursors row by row, and what a walk meets whose rows move.
 #![allow(
     dead_code,
     missing_docs,
@@ -13,7 +13,7 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
-use fake_gitlab::{FakeGitlab, Options, Scenario, Tokens};
+use fake_gitlab::{FakeGitlab, INSERTED_ID, Options, Scenario, Tokens};
 use serde_json::{Value, json};
 use support::query::Asker;
 use support::{on_a_fixed_day, started};
@@ -49,7 +49,7 @@ async fn page_with_edges(gitlab: &FakeGitlab, query: &str, place: &str, first: u
         variables["ids"] = json!([gitlab.truth().add_ons[0].gid]);
     }
     let data = Asker::new(gitlab, Tokens::ADMINISTRATOR).data(query, variables).await;
-    data.pointer(place).unwrap().clone()
+    data.pointer(place).unwrap_or_else(|| panic!("{place}: {data}")).clone()
 }
 
 fn cursors(page: &Value) -> Vec<Value> {
@@ -120,5 +120,118 @@ async fn faults_of_paging_mean_the_same_where_edges_are_asked_for() {
         assert_eq!((&repeated["edges"], &repeated["pageInfo"]["endCursor"]), (&behind["edges"], &all[0]));
         let without = struck("null-end-cursor").await;
         assert_eq!((&without["edges"], &without["pageInfo"]["endCursor"]), (&behind["edges"], &Value::Null));
+    }
+}
+
+async fn moving(users: u32, fault: &str) -> FakeGitlab {
+    let options = Options { faults: vec![fault.parse().unwrap()], ..on_a_fixed_day(Scenario::Duo, users) };
+    fake_gitlab::start(options).await.unwrap()
+}
+
+/// The ids of a walk, and how many requests it took.
+async fn walked(gitlab: &FakeGitlab, query: &str, place: &str, first: u32) -> (Vec<String>, u32) {
+    let (mut ids, mut after, mut requests) = (Vec::new(), Value::Null, 0);
+    loop {
+        let page = page_with_edges(gitlab, query, place, first, &after).await;
+        requests += 1;
+        assert!(requests < 600, "the walk does not end");
+        ids.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()));
+        if page["pageInfo"]["hasNextPage"] == false {
+            return (ids, requests);
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+}
+
+#[tokio::test]
+async fn rows_of_connections_come_and_go_too() {
+    let honest = started(Scenario::Duo, 250).await;
+    for (endpoint, place, query) in WITH_EDGES {
+        let (all, _) = walked(&honest, query, place, 100).await;
+        let kind_of_id = all[0].rsplit_once('/').unwrap().0.to_owned();
+        let newcomer = format!("{kind_of_id}/{INSERTED_ID}");
+        let keyset = place == "/users";
+        // Pages that end full, with one row, and with one to spare.
+        let lengths = [all.len(), all.len() - 1, all.len() + 1, 7].map(|len| u32::try_from(len).unwrap().min(100));
+        for first in lengths {
+            for (kind, expected) in [
+                ("row-deleted", all[1..].to_vec()),
+                ("row-inserted", [std::slice::from_ref(&newcomer), &all].concat()),
+                ("row-swapped", [&all[1..], std::slice::from_ref(&newcomer)].concat()),
+            ] {
+                let gitlab = moving(250, &format!("{endpoint}@1={kind}")).await;
+                assert_eq!(walked(&gitlab, query, place, first).await.0, expected, "{endpoint} {kind} by {first}");
+                if first != 7 {
+                    continue;
+                }
+                let gitlab = moving(250, &format!("{endpoint}@2={kind}")).await;
+                let (found, _) = walked(&gitlab, query, place, 7).await;
+                let mut seen = all.clone();
+                match (kind, keyset) {
+                    ("row-swapped", true) => seen.push(newcomer.clone()),
+                    (_, true) => {}
+                    // What moved to the page that was read already is passed over.
+                    ("row-deleted", false) => drop(seen.remove(7)),
+                    ("row-swapped", false) => {
+                        drop(seen.remove(7));
+                        seen.push(newcomer.clone());
+                    }
+                    // What moved from it is seen again.
+                    _ => seen.insert(7, all[6].clone()),
+                }
+                assert_eq!(found, seen, "{endpoint} {kind}, while walking");
+            }
+        }
+        // Whoever is asked for by id is no row of a walk.
+        if keyset {
+            let gitlab = moving(250, "graphql-users@*=row-deleted").await;
+            let query = "{ users(ids: [1]) { nodes { id } } }";
+            let found = Asker::new(&gitlab, Tokens::ADMINISTRATOR).data(query, json!({})).await;
+            assert_eq!(found["users"]["nodes"], json!([{ "id": "gid://gitlab/User/1" }]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_comes_is_a_copy_under_other_names_and_holds_the_same_seat() {
+    let holders = "query($ids: [GitlabSubscriptionsAddOnPurchaseID!]!) { addOnPurchases { id assignedQuantity } \
+        selfManagedAddOnEligibleUsers(addOnType: CODE_SUGGESTIONS, addOnPurchaseIds: $ids, filterByAssignedSeat: \"true\", \
+        sort: ID_ASC) { nodes { id username name lastActivityOn addOnAssignments(addOnPurchaseIds: $ids) { edges { cursor \
+        node { addOnPurchase { id } } } } } } }";
+    let members = "{ group(fullPath: \"platform\") { groupMembers { nodes { id createdAt accessLevel { integerValue } user { \
+        id username name lastActivityOn } } } } }";
+    let honest = started(Scenario::Duo, 130).await;
+    let ids = json!({ "ids": [honest.truth().add_ons[0].gid] });
+    let ask = async |gitlab: &FakeGitlab| {
+        let asker = Asker::new(gitlab, Tokens::ADMINISTRATOR);
+        (asker.data(holders, ids.clone()).await, asker.data(members, json!({})).await)
+    };
+    let (true_holders, true_members) = ask(&honest).await;
+    let gid = format!("gid://gitlab/User/{INSERTED_ID}");
+    let renamed = |person: &Value| {
+        let mut copy = person.clone();
+        copy["id"] = json!(gid);
+        copy["username"] = json!("row-inserted");
+        copy["name"] = json!("row-inserted");
+        copy
+    };
+    let last = |value: &Value| value.as_array().unwrap().last().unwrap().clone();
+    for (kind, last_copied) in [("row-inserted", false), ("row-swapped", true)] {
+        let which = |value: &Value| if last_copied { last(value) } else { value[0].clone() };
+        let gitlab = moving(130, &format!("graphql-holders@1={kind}")).await;
+        let (moved, _) = ask(&gitlab).await;
+        let place = "/selfManagedAddOnEligibleUsers/nodes";
+        let (moved_rows, rows) = (moved.pointer(place).unwrap(), true_holders.pointer(place).unwrap());
+        assert_eq!(which(moved_rows), renamed(&which(rows)), "{kind}");
+        assert_eq!(which(moved_rows)["addOnAssignments"]["edges"][0]["cursor"], "MQ==");
+        assert_eq!(moved["addOnPurchases"], true_holders["addOnPurchases"], "what was told of the purchase stays");
+        let gitlab = moving(130, &format!("graphql-members@1={kind}")).await;
+        let (_, moved) = ask(&gitlab).await;
+        let place = "/group/groupMembers/nodes";
+        let row = which(true_members.pointer(place).unwrap());
+        let mut copy = row.clone();
+        copy["id"] = json!(format!("gid://gitlab/GroupMember/{INSERTED_ID}"));
+        copy["user"] = renamed(&row["user"]);
+        assert_eq!(which(moved.pointer(place).unwrap()), copy, "{kind}");
     }
 }

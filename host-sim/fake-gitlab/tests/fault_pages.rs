@@ -95,7 +95,8 @@ async fn a_row_that_vanishes_moves_the_others_and_one_that_comes_does_too() {
         let honest = faulty(Scenario::SelfManagedPremium, users, &[]).await;
         let all: Vec<u64> = honest.truth().users.iter().map(|user| user.id).collect();
         let with_one: Vec<u64> = std::iter::once(INSERTED_ID).chain(all.iter().copied()).collect();
-        for (kind, expected) in [("row-deleted", &all[1..]), ("row-inserted", &with_one)] {
+        let swapped: Vec<u64> = all[1..].iter().copied().chain([INSERTED_ID]).collect();
+        for (kind, expected) in [("row-deleted", &all[1..]), ("row-inserted", &with_one), ("row-swapped", &swapped)] {
             let gitlab = faulty(Scenario::SelfManagedPremium, users, &[&format!("users@1={kind}")]).await;
             let caller = Caller::of(&gitlab);
             let pages = offset_walk(&caller, OFFSET).await;
@@ -111,6 +112,10 @@ async fn a_row_that_vanishes_moves_the_others_and_one_that_comes_does_too() {
                 let pages = caller.keyset(&query, Tokens::ADMINISTRATOR).await;
                 assert_eq!(ids(&pages), expected, "{kind}, {users}, keyset of {per_page}");
                 assert_eq!(pages[0].header("x-prev-cursor"), None);
+                if kind == "row-swapped" {
+                    let last = pages.last().unwrap().json().as_array().unwrap().last().unwrap().clone();
+                    assert_eq!(last["email"], json!(honest.truth().users.last().unwrap().email), "a copy of the last");
+                }
             }
             let gitlab = faulty(Scenario::SelfManagedPremium, users, &[&format!("users@2={kind}")]).await;
             let walked = ids(&offset_walk(&Caller::of(&gitlab), OFFSET).await);
@@ -118,13 +123,19 @@ async fn a_row_that_vanishes_moves_the_others_and_one_that_comes_does_too() {
             match kind {
                 // The row that moved from the second page to the first is never seen.
                 "row-deleted" => drop(moved.remove(100)),
+                // The same, and nothing of it shows in a number.
+                "row-swapped" => {
+                    moved.remove(100);
+                    moved.push(INSERTED_ID);
+                }
                 // The last row of the first page is seen again on the second.
                 _ => moved.insert(100, all[99]),
             }
             assert_eq!(walked, moved, "{kind}, {users}, while walking");
             let gitlab = faulty(Scenario::SelfManagedPremium, users, &[&format!("users@2={kind}")]).await;
             let pages = Caller::of(&gitlab).keyset(WALK, Tokens::ADMINISTRATOR).await;
-            assert_eq!(ids(&pages), all, "{kind}, {users}: keyset pages do not move");
+            let end = if kind == "row-swapped" { &[INSERTED_ID][..] } else { &[] };
+            assert_eq!(ids(&pages), [&all, end].concat(), "{kind}, {users}: keyset pages do not move");
         }
     }
 }
@@ -132,7 +143,7 @@ async fn a_row_that_vanishes_moves_the_others_and_one_that_comes_does_too() {
 #[tokio::test]
 async fn rows_of_groups_come_and_go_too() {
     for (endpoint, list) in [("billable", "billable_members"), ("members", "members/all")] {
-        for kind in ["row-deleted", "row-inserted"] {
+        for kind in ["row-deleted", "row-inserted", "row-swapped"] {
             let gitlab = faulty(Scenario::GitlabCom, 250, &[&format!("{endpoint}@2={kind}")]).await;
             let group = gitlab.truth().groups.iter().max_by_key(|group| group.members.len()).unwrap().clone();
             let caller = Caller::of(&gitlab);
@@ -141,6 +152,15 @@ async fn rows_of_groups_come_and_go_too() {
             let again = caller.bearer(&format!("{path}&page=1"), Tokens::OWNER).await;
             let total = |answer: &Answer| answer.header("x-total").unwrap().parse::<usize>().unwrap();
             match kind {
+                "row-swapped" => {
+                    assert_eq!(again.ids()[..9], first.ids()[1..], "{list}");
+                    assert_eq!(total(&again), total(&first));
+                    let rows = caller.rows(&path, Tokens::OWNER).await;
+                    assert_eq!(rows.len(), total(&first), "{list}");
+                    assert_eq!(rows.last().unwrap()["id"], INSERTED_ID);
+                    let beyond = caller.bearer(&format!("{path}&page=99"), Tokens::OWNER).await;
+                    assert_eq!(beyond.text(), "[]", "{list}");
+                }
                 "row-deleted" => {
                     assert_eq!(again.ids()[..9], first.ids()[1..], "{list}");
                     assert_eq!(total(&again) + 1, total(&first));

@@ -122,9 +122,14 @@ impl Endpoint {
         matches!(self, Self::Users | Self::Groups | Self::Memberships | Self::Indirect) || self.moves()
     }
 
-    /// Whether rows of its list can come and go during a walk.
+    /// Whether rows of its list in pages of REST can come and go during a walk.
     pub(super) const fn moves(self) -> bool {
         matches!(self, Self::Users | Self::Billable | Self::Members)
+    }
+
+    /// Whether rows of its connection can.
+    pub(super) const fn moves_in_graphql(self) -> bool {
+        matches!(self, Self::GraphqlUsers | Self::GraphqlHolders | Self::GraphqlMembers)
     }
 
     /// Whether it is asked in GraphQL.
@@ -134,7 +139,7 @@ impl Endpoint {
 
     /// Whether GraphQL may answer with a connection there.
     pub(super) const fn pages_of_graphql(self) -> bool {
-        matches!(self, Self::Graphql | Self::GraphqlUsers | Self::GraphqlHolders | Self::GraphqlMembers)
+        matches!(self, Self::Graphql) || self.moves_in_graphql()
     }
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn in_front(kind: FaultKind, manner: Manner, base_url: &str) -> Optio
         | FaultKind::RepeatCursor
         | FaultKind::RowDeleted
         | FaultKind::RowInserted
+        | FaultKind::RowSwapped
         | FaultKind::GraphqlTimeout
         | FaultKind::GraphqlTooComplex
         | FaultKind::UndefinedField

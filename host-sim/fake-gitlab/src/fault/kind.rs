@@ -28,7 +28,7 @@ impl Fits {
             Self::Rest => !endpoint.graphql(),
             Self::Lists => endpoint.lists(),
             Self::Users => matches!(endpoint, Endpoint::Users),
-            Self::Moving => endpoint.moves(),
+            Self::Moving => endpoint.moves() || endpoint.moves_in_graphql(),
             Self::Graphql => endpoint.graphql(),
             Self::Connections => endpoint.pages_of_graphql(),
         }
@@ -143,6 +143,9 @@ kinds! {
     /// From this request on the list begins with a row more: its first one again, with the id
     /// [`INSERTED_ID`](crate::INSERTED_ID).
     RowInserted = "row-inserted", Moving;
+    /// From this request on the first row of the list is gone, and there is one more at its end: its last one again, with
+    /// the id [`INSERTED_ID`](crate::INSERTED_ID). As many rows as before.
+    RowSwapped = "row-swapped", Moving;
     /// 503 of GraphQL: the query took too long.
     GraphqlTimeout = "graphql-timeout", Graphql;
     /// 200 without data: the query is too complex.
@@ -164,6 +167,6 @@ kinds! {
 impl FaultKind {
     /// Whether it lasts: what has happened to a list stays so.
     pub(super) const fn lasts(self) -> bool {
-        matches!(self, Self::RowDeleted | Self::RowInserted)
+        matches!(self, Self::RowDeleted | Self::RowInserted | Self::RowSwapped)
     }
 }

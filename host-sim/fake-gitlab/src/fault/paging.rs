@@ -57,6 +57,7 @@ pub(crate) fn twist(kind: FaultKind, list: &List<'_>) -> Option<Answer> {
         }
         FaultKind::RowDeleted => changed(honest(), |answer| rows::without_first(list, &asked, answer)),
         FaultKind::RowInserted => changed(honest(), |answer| rows::with_one_more(list, &asked, answer)),
+        FaultKind::RowSwapped => changed(honest(), |answer| rows::with_first_swapped(list, &asked, answer)),
         _ => return None,
     })
 }

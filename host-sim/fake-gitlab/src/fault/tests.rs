@@ -29,6 +29,9 @@ fn a_kind_is_refused_where_it_makes_no_sense() {
         "any@1=empty-list",
         "graphql@1=forbidden",
         "groups@1=row-deleted",
+        "groups@1=row-swapped",
+        "graphql@1=row-deleted",
+        "graphql-purchases@1=row-inserted",
         "billable@1=too-deep",
         "users@1=short-page",
         "any@1=undefined-field",
@@ -38,7 +41,8 @@ fn a_kind_is_refused_where_it_makes_no_sense() {
     }
     assert_eq!(
         "license@1=row-inserted".parse::<Fault>().unwrap_err().to_string(),
-        "row-inserted makes no sense at license; it is possible at: users, billable, members"
+        "row-inserted makes no sense at license; it is possible at: users, billable, members, graphql-users, \
+         graphql-holders, graphql-members"
     );
 }
 
@@ -69,6 +73,7 @@ fn a_fault_lasts_from_its_number_on_if_asked_to_or_if_it_is_of_that_kind() {
         ("users@2=revoked", [false, true, false]),
         ("users@2+=revoked", [false, true, true]),
         ("users@2=row-deleted", [false, true, true]),
+        ("users@2=row-swapped", [false, true, true]),
         ("users@*=revoked", [true, true, true]),
     ] {
         let faults = Faults::new(vec![text.parse().unwrap()]);

@@ -10,6 +10,7 @@
 mod caller;
 mod connection;
 mod document;
+mod moved;
 mod people;
 mod problem;
 mod resolve;

@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::caller::Space;
 use super::connection::{Style, Turn};
+use super::moved::{Keyset, Row, rows};
 use super::resolve::{Arguments, Got, Node, Resolution};
 use super::schema::Type;
 use super::values::{of_user, second};
 use crate::account::Account;
 use crate::archetype::{AccountKind, State};
 use crate::calendar::Day;
+use crate::fault::INSERTED_ID;
 use crate::groups::{AddOnFacts, Group, HolderFacts, Membership, Participant, Source};
 use crate::query::Query;
 use crate::selection::Listing;
@@ -40,12 +42,17 @@ impl<'a> Resolution<'a> {
             Err(sentence) => return Got::Denied(sentence),
         };
         let start = if ascending { 0 } else { u64::MAX };
-        let (places, more) = match arguments.texts("ids") {
-            None => listing.beside(population, turn.position(), false, turn.take()),
+        let id = |place: usize| population.id(place);
+        let (rows, more) = match arguments.texts("ids") {
+            None => {
+                let behind = |position, take| listing.beside(population, position, false, take);
+                let list = Keyset { behind: &behind, id: &id, start };
+                list.page(self.paging, turn.position(), turn.take())
+            }
             Some(ids) => {
-                let id = |gid: &String| gid.rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
+                let id_of = |gid: &String| gid.rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
                 let mut places: Vec<usize> =
-                    ids.iter().filter_map(id).filter_map(|id| population.place_of(id)).collect();
+                    ids.iter().filter_map(id_of).filter_map(|id| population.place_of(id)).collect();
                 places.sort_unstable();
                 places.dedup();
                 places.retain(|place| {
@@ -59,12 +66,12 @@ impl<'a> Resolution<'a> {
                     places.reverse();
                 }
                 places.truncate(turn.take());
-                (places, false)
+                (places.into_iter().map(|place| (id(place), Row::True(place))).collect(), false)
             }
         };
-        let ends = places.first().zip(places.last()).map(|(first, last)| (population.id(*first), population.id(*last)));
-        let row = |place: &usize| (turn.cursor(population.id(*place)), self.user(*place, Type::User));
-        Got::Object(Node::Page(Type::Users, places.iter().map(row).collect(), turn.bounds(ends, start, more)))
+        let ends = rows.first().zip(rows.last()).map(|((first, _), (last, _))| (*first, *last));
+        let row = |(position, row): &(u64, Row)| (turn.cursor(*position), self.person(*row));
+        Got::Object(Node::Page(Type::Users, rows.iter().map(row).collect(), turn.bounds(ends, start, more)))
     }
 
     pub(super) fn of_group(&mut self, space: &Space<'a>, name: &str, arguments: &Arguments) -> Got<'a> {
@@ -97,8 +104,10 @@ impl<'a> Resolution<'a> {
         };
         let mut rows: Vec<(Participant, Membership)> = group.people.iter().filter_map(found).collect();
         rows.sort_by_key(|(_, membership)| membership.id);
-        self.page(Type::Members, arguments, rows.len(), |number| {
-            rows.get(number).map(|(one, membership)| Node::Member(*one, *membership))
+        self.page(Type::Members, arguments, rows.len(), |row| {
+            let (one, membership) = rows.get(row.place())?;
+            let id = if row.is_new() { INSERTED_ID } else { membership.id };
+            Some(Node::Member(row.at(one.place), Membership { id, ..*membership }))
         })
     }
 
@@ -160,23 +169,25 @@ impl<'a> Resolution<'a> {
         if arguments.text("sort") != Some("ID_ASC") {
             places.reverse();
         }
-        self.page(Type::EligibleUsers, arguments, places.len(), |number| {
-            places.get(number).map(|place| Node::Eligible(Box::new(population.account(*place)), purchases))
+        self.page(Type::EligibleUsers, arguments, places.len(), |row| {
+            let place = *places.get(row.place())?;
+            Some(Node::Eligible(self.account(row.at(place)), population.id(place), purchases))
         })
     }
 
     pub(super) fn of_eligible(
         &mut self,
         account: &Account,
+        holder_id: u64,
         purchases: &'a [AddOnFacts],
         name: &str,
         arguments: &Arguments,
     ) -> Got<'a> {
-        let held = |purchase: &&AddOnFacts| holder(purchase, account.id).is_some();
+        let held = |purchase: &&AddOnFacts| holder(purchase, holder_id).is_some();
         match name {
             "lastLoginAt" => Got::Leaf(json!(account.current_sign_in_at.map(|at| second(at.0)))),
             "lastDuoActivityOn" => {
-                let used = purchases.iter().filter_map(|purchase| holder(purchase, account.id)?.last_duo_activity_on);
+                let used = purchases.iter().filter_map(|purchase| holder(purchase, holder_id)?.last_duo_activity_on);
                 Got::Leaf(json!(used.max().map(Day)))
             }
             "addOnAssignments" => {
@@ -185,8 +196,8 @@ impl<'a> Resolution<'a> {
                     purchases.iter().filter(held).filter(|one| wanted.contains(&one.gid)).collect();
                 // Faults are for the page of people, not for what is below each.
                 let paging = self.paging.take();
-                let page = self.page(Type::Assignments, arguments, asked_for.len(), |number| {
-                    asked_for.get(number).map(|purchase| Node::Assignment(purchase))
+                let page = self.page(Type::Assignments, arguments, asked_for.len(), |row| {
+                    asked_for.get(row.place()).map(|purchase| Node::Assignment(purchase))
                 });
                 self.paging = paging;
                 page
@@ -196,16 +207,18 @@ impl<'a> Resolution<'a> {
     }
 
     /// A page under an offset.
-    fn page(&self, ty: Type, arguments: &Arguments, len: usize, node: impl Fn(usize) -> Option<Node<'a>>) -> Got<'a> {
+    fn page(&self, ty: Type, arguments: &Arguments, len: usize, node: impl Fn(Row) -> Option<Node<'a>>) -> Got<'a> {
         let turn: Turn = match arguments.turn(Style::Offset, self.paging) {
             Ok(turn) => turn,
             Err(sentence) => return Got::Denied(sentence),
         };
+        let rows = rows(self.paging, len);
+        let len = rows.len();
         let begin = usize::try_from(turn.position().unwrap_or(0)).unwrap_or(usize::MAX).min(len);
         let end = begin.saturating_add(turn.take()).min(len);
         let position = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let ends = (begin < end).then(|| (position(begin + 1), position(end)));
-        let row = |number: usize| Some((turn.cursor(position(number + 1)), node(number)?));
+        let row = |number: usize| Some((turn.cursor(position(number + 1)), node(*rows.get(number)?)?));
         Got::Object(Node::Page(ty, (begin..end).filter_map(row).collect(), turn.bounds(ends, 0, end < len)))
     }
 }

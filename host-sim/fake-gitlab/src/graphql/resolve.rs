@@ -7,6 +7,7 @@ use super::caller::{Caller, Space};
 use super::connection::{Bounds, Style, Turn};
 use super::document::{Field, Given, Operation};
 use super::endpoints;
+use super::moved::{Row, newcomer};
 use super::problem::{GRANULAR, NOT_ALLOWED, Problem};
 use super::schema::Type;
 use super::validate::PAGE;
@@ -14,7 +15,7 @@ use super::values::{level_word, of_license, of_user, second};
 use crate::account::Account;
 use crate::calendar::Day;
 use crate::fault::{Endpoint, FaultKind, Struck};
-use crate::groups::{AddOnFacts, Membership, Participant};
+use crate::groups::{AddOnFacts, Membership};
 use crate::instance::Instance;
 use crate::license::LicenseFacts;
 
@@ -26,12 +27,13 @@ pub(super) enum Node<'a> {
     User(Box<Account>, Type),
     License(Box<LicenseFacts>),
     Purchase(&'a AddOnFacts),
-    /// Somebody who may have an add-on seat, and the purchases there are.
-    Eligible(Box<Account>, &'a [AddOnFacts]),
+    /// Somebody who may have an add-on seat, the id by which purchases know the holder, and the purchases there are.
+    Eligible(Box<Account>, u64, &'a [AddOnFacts]),
     Assignment(&'a AddOnFacts),
     Namespace(Space<'a>),
     Group(Space<'a>),
-    Member(Participant, Membership),
+    /// A membership, and whose.
+    Member(Row, Membership),
     AccessLevel(u8),
     /// Rows, each with its cursor.
     Page(Type, Vec<(String, Node<'a>)>, Bounds),
@@ -213,17 +215,19 @@ impl<'a> Resolution<'a> {
                 "purchasedQuantity" => json!(purchase.purchased_quantity),
                 _ => json!(purchase.assigned_quantity),
             }),
-            Node::Eligible(account, purchases) => self.of_eligible(account, purchases, name, arguments),
+            Node::Eligible(account, holder, purchases) => {
+                self.of_eligible(account, *holder, purchases, name, arguments)
+            }
             Node::Assignment(purchase) => Got::Object(Node::Purchase(purchase)),
             Node::Namespace(space) => self.of_namespace(space, name, arguments),
             Node::Group(space) => self.of_group(space, name, arguments),
-            Node::Member(one, membership) => match name {
+            Node::Member(row, membership) => match name {
                 "id" => Got::Leaf(json!(format!("gid://gitlab/GroupMember/{}", membership.id))),
                 "createdAt" => Got::Leaf(json!(second(membership.created_at))),
                 // Declared as a time, written as the day that it is.
                 "expiresAt" => Got::Leaf(json!(membership.expires_at.map(Day))),
                 "accessLevel" => Got::Object(Node::AccessLevel(membership.level)),
-                _ => Got::Object(self.user(one.place, Type::User)),
+                _ => Got::Object(self.person(*row)),
             },
             Node::AccessLevel(level) => Got::Leaf(match name {
                 "integerValue" => json!(level),
@@ -284,8 +288,18 @@ impl<'a> Resolution<'a> {
         }
     }
 
-    pub(super) fn user(&self, place: usize, ty: Type) -> Node<'a> {
+    fn user(&self, place: usize, ty: Type) -> Node<'a> {
         Node::User(Box::new(self.instance.population.account(place)), ty)
+    }
+
+    /// The account of a row.
+    pub(super) fn account(&self, row: Row) -> Box<Account> {
+        let account = self.instance.population.account(row.place());
+        Box::new(if row.is_new() { newcomer(account) } else { account })
+    }
+
+    pub(super) fn person(&self, row: Row) -> Node<'a> {
+        Node::User(self.account(row), Type::User)
     }
 }
 
@@ -294,9 +308,9 @@ impl<'a> Node<'a> {
     fn again(&self) -> Node<'a> {
         match self {
             Self::User(account, ty) => Self::User(account.clone(), *ty),
-            Self::Eligible(account, purchases) => Self::Eligible(account.clone(), purchases),
+            Self::Eligible(account, holder, purchases) => Self::Eligible(account.clone(), *holder, purchases),
             Self::Assignment(purchase) => Self::Assignment(purchase),
-            Self::Member(one, membership) => Self::Member(*one, *membership),
+            Self::Member(row, membership) => Self::Member(*row, *membership),
             // Nothing else is a row of a page.
             _ => Self::Query,
         }
