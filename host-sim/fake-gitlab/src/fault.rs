@@ -47,9 +47,13 @@
 //! | `first-page-again` | page one, whichever was asked for, with a next one | lists |
 //! | `too-deep`, `keyset-refused` | 405 of the offset ceiling, of an order without keyset | `users` |
 //! | `repeat-cursor` | the true page, whose next cursor is the one just used | `users` |
+//! | `half-page` | the true headers over the first half of the page's rows: of one row, none | lists |
+//! | `half-page-no-headers` | the page as though half of `per_page` had been asked for, without any header of paging | lists |
+//! | `too-many-rows` | every row (by keyset: from the cursor on), whatever `per_page` and `page` say, as the only page | lists |
 //! | `row-deleted` | from this request on, whatever N says: the list without its first row | lists that move |
 //! | `row-inserted` | the same: the list with a row before its first, a copy of it with the id [`INSERTED_ID`] | lists that move |
 //! | `row-swapped` | the same: without its first row, and behind its last a copy of that with this id: the total stays | lists that move |
+//! | `no-version` | 200 without a version: of `metadata` the key `enterprise` alone, of `version` `{}` | `metadata`, `version` |
 //! | `graphql-timeout` | 503 `Request timed out…` | GraphQL |
 //! | `graphql-too-complex` | 200, no data, `Query has complexity of…` | GraphQL |
 //! | `undefined-field` | 200, no data, the last leaf of the query is unknown | GraphQL |
@@ -74,6 +78,8 @@ mod front;
 mod kind;
 mod paging;
 mod rows;
+mod size;
+mod version;
 
 pub use endpoint::Endpoint;
 pub(crate) use front::{Manner, in_front};

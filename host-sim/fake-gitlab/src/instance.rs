@@ -133,8 +133,9 @@ impl Instance {
             url: format!("{}{path}", self.population.external_url),
         };
         // The lists of GraphQL are twisted where its fields are answered.
-        let twisted = |kind| if manner == Manner::Rest { fault::twist(kind, &list) } else { None };
-        let instead = kind.and_then(|kind| fault::in_front(kind, manner, &self.base_url).or_else(|| twisted(kind)));
+        let twisted = |struck| if manner == Manner::Rest { fault::twist(struck, &list) } else { None };
+        let instead =
+            struck.and_then(|struck| fault::in_front(struck.kind, manner, &self.base_url).or_else(|| twisted(struck)));
         let answer = instead.unwrap_or_else(|| honest(&query));
         let mut answer = match kind {
             Some(FaultKind::Cut) => answer::cut(answer),

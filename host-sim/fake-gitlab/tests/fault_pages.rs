@@ -175,14 +175,14 @@ async fn rows_of_groups_come_and_go_too() {
     }
 }
 
-const USERS: &str = "query($after: String) { users(sort: CREATED_ASC, first: 30, after: $after) { nodes { id } \
+const USERS: &str = "query($after: String) { users(sort: CREATED_ASC, first: 30, after: $after) { nodes { id name } \
     pageInfo { endCursor hasNextPage } } }";
 const HOLDERS: &str = "query($ids: [GitlabSubscriptionsAddOnPurchaseID!]!, $after: String) { \
     selfManagedAddOnEligibleUsers(addOnType: CODE_SUGGESTIONS, addOnPurchaseIds: $ids, filterByAssignedSeat: \"true\", \
-    sort: ID_ASC, first: 10, after: $after) { nodes { id addOnAssignments(addOnPurchaseIds: $ids, first: 5) { nodes { \
+    sort: ID_ASC, first: 10, after: $after) { nodes { id name addOnAssignments(addOnPurchaseIds: $ids, first: 5) { nodes { \
     addOnPurchase { id } } } } pageInfo { endCursor hasNextPage } } }";
 const MEMBERS: &str = "query($after: String) { group(fullPath: \"platform\") { groupMembers(first: 30, after: $after) { \
-    nodes { id } pageInfo { endCursor hasNextPage } } } }";
+    nodes { id createdAt } pageInfo { endCursor hasNextPage } } } }";
 const LICENSE: &str = "{ currentLicense { plan } }";
 const PURCHASES: &str = "{ addOnPurchases { id name } }";
 
@@ -363,6 +363,10 @@ async fn ask(gitlab: &FakeGitlab, endpoint: Endpoint, kind: FaultKind) -> Option
         Endpoint::Billable => format!("groups/{id}/billable_members?per_page=5&page=2"),
         Endpoint::Members => format!("groups/{id}/members/all?per_page=5&page=2"),
         Endpoint::Memberships => format!("groups/{id}/billable_members/{}/memberships?per_page=1&page=2", twice(false)),
+        // All of a short list is nothing else than its first page.
+        _ if kind == FaultKind::TooManyRows => {
+            format!("groups/{id}/billable_members/{}/indirect?page=2", twice(true))
+        }
         _ => format!("groups/{id}/billable_members/{}/indirect", twice(true)),
     };
     let token = format!("Bearer {}", gitlab.truth().caller_token());

@@ -76,9 +76,13 @@ pub(crate) fn in_front(kind: FaultKind, manner: Manner, base_url: &str) -> Optio
         | FaultKind::ForeignLink
         | FaultKind::FirstPageAgain
         | FaultKind::RepeatCursor
+        | FaultKind::HalfPage
+        | FaultKind::HalfPageNoHeaders
+        | FaultKind::TooManyRows
         | FaultKind::RowDeleted
         | FaultKind::RowInserted
         | FaultKind::RowSwapped
+        | FaultKind::NoVersion
         | FaultKind::GraphqlTimeout
         | FaultKind::GraphqlTooComplex
         | FaultKind::UndefinedField

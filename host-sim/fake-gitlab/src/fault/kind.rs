@@ -13,6 +13,8 @@ pub(super) enum Fits {
     Lists,
     /// `users`.
     Users,
+    /// What the instance says of its version.
+    Version,
     /// Lists whose rows come and go.
     Moving,
     /// GraphQL.
@@ -28,6 +30,7 @@ impl Fits {
             Self::Rest => !endpoint.graphql(),
             Self::Lists => endpoint.lists(),
             Self::Users => matches!(endpoint, Endpoint::Users),
+            Self::Version => matches!(endpoint, Endpoint::Metadata | Endpoint::Version),
             Self::Moving => endpoint.moves() || endpoint.moves_in_graphql(),
             Self::Graphql => endpoint.graphql(),
             Self::Connections => endpoint.pages_of_graphql(),
@@ -132,6 +135,12 @@ kinds! {
     ForeignLink = "foreign-link", Lists;
     /// The first page, whichever was asked for, always with a next one.
     FirstPageAgain = "first-page-again", Lists;
+    /// The true headers over the first half of the rows, as behind something that drops rows.
+    HalfPage = "half-page", Lists;
+    /// Half of the `per_page` asked for, and no header of paging.
+    HalfPageNoHeaders = "half-page-no-headers", Lists;
+    /// All rows at once, as though they were one page: `per_page` is passed over.
+    TooManyRows = "too-many-rows", Lists;
     /// 405: the offset is too deep.
     TooDeep = "too-deep", Users;
     /// 405: no keyset pagination.
@@ -146,6 +155,8 @@ kinds! {
     /// From this request on the first row of the list is gone, and there is one more at its end: its last one again, with
     /// the id [`INSERTED_ID`](crate::INSERTED_ID). As many rows as before.
     RowSwapped = "row-swapped", Moving;
+    /// 200 that hides the version.
+    NoVersion = "no-version", Version;
     /// 503 of GraphQL: the query took too long.
     GraphqlTimeout = "graphql-timeout", Graphql;
     /// 200 without data: the query is too complex.

@@ -1,4 +1,5 @@
-//! Faults of lists: the true answer with other rows or other headers.
+//! Faults of lists: the true answer with other rows or other headers. One of another answer is among them: what hides the
+//! version.
 //!
 //! They know nothing of the data: the endpoint is asked, perhaps with other parameters, and what it says is changed on
 //! its way out. Answers other than 200 are left alone.
@@ -7,7 +8,7 @@ use http::{HeaderName, StatusCode};
 use url::form_urlencoded;
 
 use super::kind::FaultKind;
-use super::rows;
+use super::{Struck, rows, size, version};
 use crate::answer::{self, Answer, set};
 use crate::cursor::{Cursor, Direction};
 use crate::query::Query;
@@ -15,7 +16,7 @@ use crate::query::Query;
 /// A host that is neither the stand-in nor its configured name.
 const FOREIGN: &str = "https://gitlab.elsewhere.example";
 
-const HEADERS: [&str; 9] = [
+pub(super) const HEADERS: [&str; 9] = [
     "link",
     "x-page",
     "x-per-page",
@@ -37,18 +38,15 @@ pub(crate) struct List<'a> {
     pub(crate) url: String,
 }
 
-/// The answer under a fault of lists; `None` for faults of another sort.
-pub(crate) fn twist(kind: FaultKind, list: &List<'_>) -> Option<Answer> {
+/// The answer under a fault of this module; `None` for faults of another sort.
+pub(crate) fn twist(struck: Struck, list: &List<'_>) -> Option<Answer> {
     let asked = Parameters::parse(list.query);
     let honest = || list.answer(&asked);
     let with_next = |answer: Answer| list.with_next(answer, &asked);
-    Some(match kind {
+    Some(match struck.kind {
         FaultKind::EmptyList => changed(honest(), emptied),
         FaultKind::EmptyPageWithNext => changed(honest(), |answer| with_next(emptied(answer))),
-        FaultKind::DropHeaders => changed(honest(), |mut answer| {
-            HEADERS.iter().for_each(|name| drop(answer.headers_mut().remove(*name)));
-            answer
-        }),
+        FaultKind::DropHeaders => changed(honest(), size::bare),
         FaultKind::DropTotal => changed(honest(), without_total),
         FaultKind::ForeignLink => changed(honest(), abroad),
         FaultKind::FirstPageAgain => {
@@ -58,6 +56,10 @@ pub(crate) fn twist(kind: FaultKind, list: &List<'_>) -> Option<Answer> {
         FaultKind::RowDeleted => changed(honest(), |answer| rows::without_first(list, &asked, answer)),
         FaultKind::RowInserted => changed(honest(), |answer| rows::with_one_more(list, &asked, answer)),
         FaultKind::RowSwapped => changed(honest(), |answer| rows::with_first_swapped(list, &asked, answer)),
+        FaultKind::HalfPage => changed(honest(), size::halved),
+        FaultKind::HalfPageNoHeaders => changed(honest(), |_| size::clamped(list, &asked)),
+        FaultKind::TooManyRows => changed(honest(), |answer| size::whole(list, &asked, answer)),
+        FaultKind::NoVersion => changed(honest(), |answer| version::hidden(struck.endpoint, answer)),
         _ => return None,
     })
 }
@@ -75,7 +77,7 @@ pub(super) fn text<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 }
 
 /// Put in place of the header, or take it away.
-fn put(answer: &mut Answer, name: &'static str, value: Option<&str>) {
+pub(super) fn put(answer: &mut Answer, name: &'static str, value: Option<&str>) {
     match value {
         Some(value) => set(answer, HeaderName::from_static(name), value),
         None => drop(answer.headers_mut().remove(name)),
@@ -90,7 +92,7 @@ fn links(answer: &Answer) -> Vec<(String, String)> {
     apart.map(|(url, relation)| (relation.to_owned(), url.to_owned())).collect()
 }
 
-fn put_links(answer: &mut Answer, links: &[(String, String)]) {
+pub(super) fn put_links(answer: &mut Answer, links: &[(String, String)]) {
     let all: Vec<String> = links.iter().map(|(relation, url)| format!("<{url}>; rel=\"{relation}\"")).collect();
     put(answer, "link", Some(all.join(", ").as_str()).filter(|all| !all.is_empty()));
 }
@@ -130,7 +132,7 @@ impl List<'_> {
         (self.ask)(&Query::parse(&parameters.text()))
     }
 
-    fn link(&self, parameters: &Parameters) -> String {
+    pub(super) fn link(&self, parameters: &Parameters) -> String {
         format!("{}?{}", self.url, parameters.text())
     }
 

@@ -17,7 +17,7 @@ pub(crate) const NEWCOMER: &str = "row-inserted";
 /// that none is left below all others.
 pub const INSERTED_ID: u64 = 4_294_967_295;
 
-type Row = Box<RawValue>;
+pub(super) type Row = Box<RawValue>;
 
 /// The page without the first row of the list.
 pub(super) fn without_first(list: &List<'_>, asked: &Parameters, mut answer: Answer) -> Answer {
@@ -124,7 +124,7 @@ fn last(list: &List<'_>, asked: &Parameters) -> Option<Row> {
 }
 
 /// Rows that a page was asked for to have, as every version reads it.
-fn per_page(asked: &Parameters) -> usize {
+pub(super) fn per_page(asked: &Parameters) -> usize {
     asked.get("per_page").and_then(|number| number.parse().ok()).unwrap_or(20).clamp(1, 100)
 }
 
@@ -156,22 +156,22 @@ fn before_first(list: &List<'_>, asked: &Parameters, own: &[Row], newcomer: Row,
     }
 }
 
-fn offset(answer: &Answer) -> bool {
+pub(super) fn offset(answer: &Answer) -> bool {
     answer.headers().contains_key("x-page")
 }
 
 /// The cursor of the next page, from `Link`, which every version has.
-fn cursor(answer: &Answer) -> Option<String> {
+pub(super) fn cursor(answer: &Answer) -> Option<String> {
     let (query, _) = text(answer, "link")?.split_once('?')?.1.split_once(">; rel=\"next\"")?;
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.find(|(name, _)| name == "cursor").map(|(_, value)| value.into_owned())
 }
 
-fn rows(answer: &Answer) -> Vec<Row> {
+pub(super) fn rows(answer: &Answer) -> Vec<Row> {
     serde_json::from_slice(&answer.body().whole()).unwrap_or_default()
 }
 
-fn with_rows(answer: Answer, rows: &[Row]) -> Answer {
+pub(super) fn with_rows(answer: Answer, rows: &[Row]) -> Answer {
     answer::with_body(answer, serde_json::to_vec(rows).unwrap_or_default())
 }
 
