@@ -57,6 +57,7 @@
 //! | `graphql-timeout` | 503 `Request timed out…` | GraphQL |
 //! | `graphql-too-complex` | 200, no data, `Query has complexity of…` | GraphQL |
 //! | `undefined-field` | 200, no data, the last leaf of the query is unknown | GraphQL |
+//! | `undefined-every-field` | 200, no data, every leaf is unknown but `id`, `username`, `cursor`, `__typename` and those of `pageInfo`; a query of these alone is answered | GraphQL |
 //! | `null-with-errors` | 200, root field null, `…does not exist or you don't have permission…` | GraphQL |
 //! | `short-page` | half of the nodes, `hasNextPage`, and a cursor to the rest | `graphql`, `-users`, `-holders`, `-members` |
 //! | `no-nodes` | no node, `hasNextPage`, and a new cursor to the same page | the same |

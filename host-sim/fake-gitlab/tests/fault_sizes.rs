@@ -1,4 +1,4 @@
-//! Pages with other rows than were asked for, and a version that is hidden.
+//! Pages with other rows than were asked for, a version that is hidden, and a schema without its leaves.
 #![allow(
     dead_code,
     missing_docs,
@@ -12,7 +12,8 @@
 mod support;
 
 use fake_gitlab::{FakeGitlab, Options, Scenario, Tokens};
-use serde_json::Value;
+use serde_json::{Value, json};
+use support::query::Asker;
 use support::{Answer, Caller, WALK, on_a_fixed_day, started};
 
 const PAGING: [&str; 9] = [
@@ -168,4 +169,40 @@ async fn a_version_can_be_hidden() {
         let gitlab = faulty(scenario, 40, "metadata@*=no-version").await;
         assert_eq!(Caller::of(&gitlab).get("/api/v4/metadata", "glpat-unknown").await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn a_schema_can_lack_every_leaf() {
+    let gitlab = faulty(Scenario::Duo, 60, "graphql@*=undefined-every-field").await;
+    let asker = Asker::new(&gitlab, Tokens::ADMINISTRATOR);
+    let query = "query q { users(first: 2) { edges { cursor node { id username mail: publicEmail } } nodes { __typename name } \
+        pageInfo { startCursor endCursor hasNextPage hasPreviousPage } } addOnPurchases { id name } }";
+    let undefined = |name: &str, type_name: &str, column: usize, path: Value| {
+        json!({
+            "message": format!("Field '{name}' doesn't exist on type '{type_name}'"),
+            "locations": [{ "line": 1, "column": column }],
+            "path": path,
+            "extensions": { "code": "undefinedField", "typeName": type_name, "fieldName": name },
+        })
+    };
+    let at = |text: &str| query.find(text).unwrap() + 1;
+    let answer = asker.pose(query, json!({})).await;
+    assert_eq!(answer.status.as_u16(), 200);
+    assert_eq!(
+        answer.json(),
+        json!({ "errors": [
+            undefined("publicEmail", "UserCore", at("mail"), json!(["query q", "users", "edges", "node", "mail"])),
+            undefined("name", "UserCore", at("name }"), json!(["query q", "users", "nodes", "name"])),
+            undefined("name", "AddOnPurchase", query.rfind("name").unwrap() + 1, json!(["query q", "addOnPurchases", "name"])),
+        ] })
+    );
+    let bare = "{ users(first: 2) { nodes { id username } pageInfo { endCursor } } }";
+    let data = asker.data(bare, json!({})).await;
+    assert_eq!(data["users"]["nodes"].as_array().unwrap().len(), 2, "what is left is answered");
+
+    let gitlab = faulty(Scenario::Duo, 60, "graphql-license@1=undefined-every-field").await;
+    let asker = Asker::new(&gitlab, Tokens::ADMINISTRATOR);
+    assert!(asker.pose("{ addOnPurchases { name } }", json!({})).await.json().get("data").is_some());
+    assert!(asker.pose("{ currentLicense { plan } }", json!({})).await.json().get("data").is_none());
+    assert!(asker.pose("{ currentLicense { plan } }", json!({})).await.json().get("data").is_some());
 }

@@ -86,6 +86,7 @@ pub(crate) fn in_front(kind: FaultKind, manner: Manner, base_url: &str) -> Optio
         | FaultKind::GraphqlTimeout
         | FaultKind::GraphqlTooComplex
         | FaultKind::UndefinedField
+        | FaultKind::UndefinedEveryField
         | FaultKind::NullWithErrors
         | FaultKind::ShortPage
         | FaultKind::NoNodes

@@ -163,6 +163,8 @@ kinds! {
     GraphqlTooComplex = "graphql-too-complex", Graphql;
     /// 200 without data: the last leaf of the query is not in the schema.
     UndefinedField = "undefined-field", Graphql;
+    /// 200 without data: no leaf of the query is in the schema but those by which rows are told apart and paged.
+    UndefinedEveryField = "undefined-every-field", Graphql;
     /// 200 with the root field null and an error: not there, or not allowed.
     NullWithErrors = "null-with-errors", Graphql;
     /// Half of the nodes; the others are on the next page.

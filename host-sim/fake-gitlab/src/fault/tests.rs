@@ -38,6 +38,7 @@ fn a_kind_is_refused_where_it_makes_no_sense() {
         "any@1=too-many-rows",
         "license@1=no-version",
         "any@1=no-version",
+        "users@1=undefined-every-field",
         "users@1=short-page",
         "any@1=undefined-field",
         "graphql-purchases@1=no-nodes",

@@ -15,6 +15,7 @@ mod people;
 mod problem;
 mod resolve;
 mod schema;
+mod undefined;
 mod validate;
 mod values;
 
@@ -102,10 +103,13 @@ pub(crate) fn answer(
         (Some(_), Some(Err(problem))) => return refused(std::slice::from_ref(problem)),
         (Some(_), Some(Ok(operation))) => operation,
     };
-    if struck.is_some_and(|struck| struck.kind == FaultKind::UndefinedField)
-        && let Some(problem) = validate::last_leaf(operation)
-    {
-        return refused(&[problem]);
+    let undefined = match struck.map(|struck| struck.kind) {
+        Some(FaultKind::UndefinedField) => undefined::last_leaf(operation).into_iter().collect(),
+        Some(FaultKind::UndefinedEveryField) => undefined::every_leaf(operation),
+        _ => Vec::new(),
+    };
+    if !undefined.is_empty() {
+        return refused(&undefined);
     }
     let problems = validate::errors(operation, scenario);
     if !problems.is_empty() {

@@ -307,22 +307,3 @@ fn first(field: &Field, values: &serde_json::Map<String, Value>) -> u64 {
     };
     number.unwrap_or(PAGE).min(PAGE)
 }
-
-/// The last leaf of a query, with the name of the type that it is asked of.
-pub(super) fn last_leaf(operation: &Operation) -> Option<Problem> {
-    let mut path = vec![json!(operation.root())];
-    let mut ty = Type::Query;
-    let mut fields = &operation.fields;
-    loop {
-        let field = fields.last()?;
-        path.push(json!(field.key));
-        let below = ty.any_field(&field.name).map(|definition| definition.gives);
-        match below {
-            Some(Gives::Object(below) | Gives::List(below) | Gives::Connection(below)) if !field.fields.is_empty() => {
-                ty = below;
-                fields = &field.fields;
-            }
-            _ => return Some(Problem::undefined_field(&field.name, ty.name(), field.place, path)),
-        }
-    }
-}
