@@ -80,16 +80,9 @@ impl<'a> Basic<'a> {
 
 #[derive(Serialize)]
 struct Full<'a> {
-    // The basic fields are repeated here by name: `flatten` would buffer every row, and the order is part of the truth.
-    id: u64,
-    username: &'a str,
-    public_email: Option<&'a str>,
-    name: &'a str,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locked: Option<bool>,
-    avatar_url: Option<String>,
-    web_url: String,
+    // Keys are written in the order of the fields, which is part of the truth; those of a flattened one in its place.
+    #[serde(flatten)]
+    basic: Basic<'a>,
     created_at: Instant,
     bio: &'static str,
     location: &'static str,
@@ -101,15 +94,8 @@ struct Full<'a> {
     website_url: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     github: Option<&'static str>,
-    job_title: &'static str,
-    pronouns: Option<&'static str>,
-    organization: &'static str,
-    bot: bool,
-    work_information: Option<&'static str>,
-    followers: u64,
-    following: u64,
-    is_followed: bool,
-    local_time: Option<&'static str>,
+    #[serde(flatten)]
+    at_work: AtWork,
     last_sign_in_at: Option<Instant>,
     confirmed_at: Option<Instant>,
     last_activity_on: Option<Day>,
@@ -153,6 +139,20 @@ struct Full<'a> {
     enterprise_group_associated_at: Option<Option<Instant>>,
 }
 
+/// What people tell of themselves; the part that profiles have in the same order.
+#[derive(Serialize)]
+struct AtWork {
+    job_title: &'static str,
+    pronouns: Option<&'static str>,
+    organization: &'static str,
+    bot: bool,
+    work_information: Option<&'static str>,
+    followers: u64,
+    following: u64,
+    is_followed: bool,
+    local_time: Option<&'static str>,
+}
+
 #[derive(Serialize)]
 struct IdentityRow<'a> {
     provider: &'a str,
@@ -183,14 +183,7 @@ impl<'a> Full<'a> {
         let by_hand = chance(9) && chance(10) && account.id > 1 && !account.bot;
         let may_create = !account.archetype.external;
         Self {
-            id: basic.id,
-            username: basic.username,
-            public_email: basic.public_email,
-            name: basic.name,
-            state: basic.state,
-            locked: basic.locked,
-            avatar_url: basic.avatar_url,
-            web_url: basic.web_url,
+            basic,
             created_at: account.created_at,
             bio: if chance(11) { "" } else { "Builds things \u{2014} \"mostly\" backends.\nHusby & sons." },
             location: if chance(12) { "" } else { "Zürich" },
@@ -199,15 +192,17 @@ impl<'a> Full<'a> {
             discord: recent.then_some(""),
             website_url: if chance(13) && chance(14) { "https://people.example.test" } else { "" },
             github: scenario.at_least(18, 0).then_some(""),
-            job_title: if chance(15) { "" } else { "Software engineer" },
-            pronouns: chance(16).then_some("they/them"),
-            organization: "",
-            bot: account.bot,
-            work_information: (!chance(15)).then_some("Software engineer"),
-            followers: number(17, 12),
-            following: number(20, 9),
-            is_followed: false,
-            local_time: chance(24).then_some("8:41 AM"),
+            at_work: AtWork {
+                job_title: if chance(15) { "" } else { "Software engineer" },
+                pronouns: chance(16).then_some("they/them"),
+                organization: "",
+                bot: account.bot,
+                work_information: (!chance(15)).then_some("Software engineer"),
+                followers: number(17, 12),
+                following: number(20, 9),
+                is_followed: false,
+                local_time: chance(24).then_some("8:41 AM"),
+            },
             last_sign_in_at: account.last_sign_in_at,
             confirmed_at: account.confirmed_at,
             last_activity_on: account.last_activity_on,

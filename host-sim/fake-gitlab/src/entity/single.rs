@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Full;
+use super::{AtWork, Basic, Full};
 use crate::account::Account;
 use crate::archetype::Membership;
 use crate::calendar::Instant;
@@ -10,54 +10,25 @@ use crate::calendar::Instant;
 /// `User`.
 #[derive(Serialize)]
 pub(super) struct Profile<'a> {
-    id: u64,
-    username: &'a str,
-    public_email: Option<&'a str>,
-    name: &'a str,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locked: Option<bool>,
-    avatar_url: &'a Option<String>,
-    web_url: &'a str,
+    #[serde(flatten)]
+    basic: &'a Basic<'a>,
     created_at: Instant,
     bio: &'static str,
     location: &'static str,
     website_url: &'static str,
-    job_title: &'static str,
-    pronouns: Option<&'static str>,
-    organization: &'static str,
-    bot: bool,
-    work_information: Option<&'static str>,
-    followers: u64,
-    following: u64,
-    is_followed: bool,
-    local_time: Option<&'static str>,
+    #[serde(flatten)]
+    at_work: &'a AtWork,
 }
 
 impl<'a> Profile<'a> {
     pub(super) fn of(full: &'a Full<'a>) -> Self {
         Self {
-            id: full.id,
-            username: full.username,
-            public_email: full.public_email,
-            name: full.name,
-            state: full.state,
-            locked: full.locked,
-            avatar_url: &full.avatar_url,
-            web_url: &full.web_url,
+            basic: &full.basic,
             created_at: full.created_at,
             bio: full.bio,
             location: full.location,
             website_url: full.website_url,
-            job_title: full.job_title,
-            pronouns: full.pronouns,
-            organization: full.organization,
-            bot: full.bot,
-            work_information: full.work_information,
-            followers: full.followers,
-            following: full.following,
-            is_followed: full.is_followed,
-            local_time: full.local_time,
+            at_work: &full.at_work,
         }
     }
 }
