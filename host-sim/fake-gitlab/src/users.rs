@@ -74,8 +74,7 @@ struct List<'a> {
 impl List<'_> {
     fn keyset(&self, repeat_cursor: bool) -> Answer {
         if self.listing.order_by != "id" {
-            let sentence = "Keyset pagination is not yet available for this type of request";
-            return answer::error(StatusCode::METHOD_NOT_ALLOWED, sentence);
+            return answer::keyset_refused();
         }
         let used = match self.query.get("cursor") {
             None => None,
@@ -118,9 +117,7 @@ impl List<'_> {
     fn offset(&self) -> Answer {
         let Page { number, size } = self.page;
         if self.instance.options.scenario.offset_ceiling() && number.saturating_mul(size) > OFFSET_CEILING {
-            let sentence = "Offset pagination has a maximum allowed offset of 50000 for requests that return objects of \
-                            type User. Remaining records can be retrieved using keyset pagination.";
-            return answer::error(StatusCode::METHOD_NOT_ALLOWED, sentence);
+            return answer::offset_too_deep();
         }
         let take = self.page.take();
         let people = &self.instance.population;
