@@ -11,7 +11,7 @@
 //! ```text
 //! instance   opening ─► Users ─► Holders*                                 administrator, auditor
 //!            opening ─► SeenUsers ─► Holders* ─► Members (each group)     anybody else: a lower bound
-//! GitLab.com opening ─► Group ─► Billable ─► Others ─► Holders* ─► next   owner
+//! GitLab.com opening ─► Group ─► Others ─► Billable ─► Holders* ─► next   owner
 //!            opening ─► Group ─► Members ─► SeenMembers ─► next           maintainer: a lower bound
 //! ```
 
@@ -20,13 +20,13 @@ use crate::configuration::settings::Settings;
 use crate::cursor::{BadCursor, Place, Stage};
 use crate::failure::{Explanation, Failure};
 use crate::gitlab::client::{Client, Credential};
-use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE};
+use crate::gitlab::endpoint::Endpoint;
 use crate::gitlab::entities::PersonRow;
 use crate::gitlab::graphql;
+use crate::gitlab::queries::Optional;
 use crate::gitlab::refusal::{Refusal, read};
 use crate::paging::Walk;
 use crate::record::{Batch, Entry, Progress, Summary, Then, Warning};
-use crate::seats;
 use crate::transport::{Response, Transport};
 
 mod billable;
@@ -133,11 +133,7 @@ impl Page {
 fn leave(place: &mut Place) {
     let has_path = place.group.as_ref().is_some_and(|group| !group.path.is_empty());
     let next = match place.stage {
-        // In a free group nobody uses a seat by the word of this list.
-        // Where the plan is not known, it might be free.
-        Stage::Billable if place.plan.as_deref().is_some_and(|plan| !seats::is_free(Some(plan))) => {
-            Some((Stage::Others, Walk::by_number(ROWS_PER_PAGE)))
-        }
+        Stage::Others => Some(billable::start(place)),
         Stage::Members if has_path => Some((Stage::SeenMembers, Walk::default())),
         // Add-ons are those of the group that is read, or of the instance.
         Stage::Group | Stage::Groups | Stage::End => None,
@@ -180,6 +176,24 @@ const fn is_no_right(refusal: &Refusal) -> bool {
             | Refusal::Scope(_)
             | Refusal::Unexpected(400 | 403 | 404 | 422, _)
     )
+}
+
+/// Remember what this GitLab's GraphQL turned out to lack, and say it once.
+fn learned(optional: Optional, place: &mut Place, page: &mut Page) {
+    let lacks: Vec<&str> = optional.since(Optional(place.unknown_fields)).collect();
+    if !lacks.is_empty() {
+        page.warn(
+            "fields-not-known",
+            format!("This GitLab does not know {}; what that would tell is missing.", lacks.join(", ")),
+            Some(graphql::NAME.to_owned()),
+        );
+    }
+    place.unknown_fields = optional.0;
+}
+
+/// Whether the rest of a run is read without this list, which makes it partial.
+const fn can_be_left(refusal: &Refusal) -> bool {
+    is_no_right(refusal) || refusal.is_of_one_thing()
 }
 
 fn ask_rows(client: &mut Client<'_>, endpoint: &Endpoint) -> Result<(Response, Vec<PersonRow>), Refusal> {

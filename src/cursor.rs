@@ -18,7 +18,7 @@ use crate::record::Counts;
 pub const LONGEST_CURSOR: usize = 4096;
 
 /// Version of the written form.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 
 /// What is read next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,11 +103,13 @@ object! {
             /// Add-ons whose holders are to be read.
             pub add_ons: Vec<AddOn>,
             /// GraphQL fields that this GitLab does not know; see [`crate::gitlab::queries`].
-            pub unknown_fields: u8,
+            pub unknown_fields: u32,
             /// Whether the memberships of each holder are asked for.
             pub drill: bool,
             /// Requests spent on that.
             pub drilled: u64,
+            /// Whether this GitLab does not tell memberships through invited groups.
+            pub direct_only: bool,
             /// Whether every page of every list was read so far.
             pub whole: bool,
             /// Holders of a seat delivered in the list that is read.
@@ -161,6 +163,7 @@ impl Place {
             unknown_fields: 0,
             drill: false,
             drilled: 0,
+            direct_only: false,
             whole: true,
             seats: 0,
             allocated: None,
@@ -264,7 +267,7 @@ mod tests {
         assert!(read(&text).is_ok());
         assert_eq!(Place::from_text(&text, "https://other#instance"), Err(BadCursor::OtherSource));
         for changed in [
-            text.replace("\"v\":2", "\"v\":1"),
+            text.replace("\"v\":3", "\"v\":2"),
             text.replace("\"window\":null", "\"window\":[3,100]"),
             text.replace("\"window\":[1,50]", "\"window\":[0,50]"),
             text.replace("\"window\":[1,50]", "\"window\":[1,101]"),

@@ -6,6 +6,7 @@
 //! Refuses to take a web page for data, and an address out of an answer for a place to ask.
 
 pub mod client;
+pub mod connection;
 pub mod endpoint;
 pub mod entities;
 pub mod graphql;

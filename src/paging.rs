@@ -2,38 +2,39 @@
 //!
 //! | list | order | walked by |
 //! | --- | --- | --- |
-//! | `/users` 16.4+ | id | keyset: safe against rows that come and go |
+//! | `/users` 16.4+ | id | keyset, safe against rows that come and go: [`Walk::take`] |
 //! | `/users` before, `billable_members`, `/groups` | id | windows that overlap by at least one row: [`Walk::take`] |
-//! | `members/all` | of joining, not visible | windows side by side: [`Walk::take_unordered`] |
-//! | GraphQL, add-on holders | id | cursor, an offset in disguise: [`Walk::take_connection`], compared with GitLab's count |
-//! | GraphQL, others | not visible | the same |
+//! | `members/all` | of joining, not visible | the same, with the last row in place of its id: [`Walk::take_unordered`] |
+//! | GraphQL, add-on holders | id, not visible in some versions | cursors that count rows: [`Walk::take_connection`], overlapping |
+//! | GraphQL, others | not visible | cursors that stand for a row: [`Walk::take_connection`] |
 //!
-//! Guarantees for lists of REST ordered by id: a row that was there during the whole walk is delivered, once. A window by number
-//! shows other rows after somebody before it has left; since each window begins with a row that was read before, the
-//! gap is seen, and the walk goes back for what slipped through. Where that does not end, and wherever a list does not
-//! lead on, ends before the number that it announces, or is too deep, [`Break`] says so and the run is partial.
+//! Guarantees: a row that was there during the whole walk is delivered, at least once; once where ids are in order. A page
+//! by number or by a cursor that counts shows other rows after somebody before it has left; since each begins with a
+//! row that was read before, the gap is seen, and the walk goes back for what slipped through. Where that does not end,
+//! and wherever a list does not lead on, ends before the number that it announces, or is too deep, [`Break`] says so and
+//! the run is partial.
 //!
 //! Refuses pages that do not lead on: ids must grow. That catches a cursor which repeats, a circle of any length, and a
-//! server that passes over the parameters and sends its first page for ever. Lists without a visible order are compared
-//! with the number announced, and with the page before.
+//! server that passes over the parameters and sends its first page for ever. Refuses pages with more rows than were
+//! asked for: what else the server has passed over cannot be known.
 
 use serde::Serialize;
 
 use crate::gitlab::endpoint::{Page, ROWS_PER_PAGE, Window};
-use crate::gitlab::entities::PageInfo;
 use crate::gitlab::json::object;
 use crate::gitlab::scalars::Id;
 use crate::transport::Response;
 
+mod connection;
+mod keyset;
 pub mod next;
+mod windows;
 
-use next::{BadNext, Next, is_fit, total};
+pub use connection::Cursors;
+use next::BadNext;
 
 /// How often a walk goes back for rows that slipped through, before it gives up.
 const MOST_SHIFTS: u16 = 50;
-
-/// How many GraphQL pages in a row may be empty: every row of a page can be hidden from the caller.
-const MOST_EMPTY: u16 = 50;
 
 object! {
     /// Where the walk of one list is.
@@ -45,19 +46,23 @@ object! {
             pub after: Option<String>,
             /// Number and size of the page to ask for.
             pub window: Option<(u64, u8)>,
-            /// Largest id delivered, in lists ordered by id.
+            /// Largest id delivered, in lists ordered by id; that of the last row in others.
             pub last_id: Option<Id>,
             /// Pages read.
             pub pages: u64,
-            /// Rows delivered.
+            /// Rows delivered; in lists without a visible order, how far the walk has come.
             pub rows: u64,
             /// Rows dropped as repeated or out of order.
             pub dropped: u64,
-            /// Times that the walk went back, or pages in a row that were empty.
+            /// Times that the walk went back.
             pub shifts: u16,
-            /// Rows of the whole list, as the first page announced; lists without a visible order.
-            pub announced: Option<u64>,
-            /// Stands for the ids of the page before; lists without a visible order.
+            /// Pages in a row that were empty; GraphQL.
+            pub empty: u16,
+            /// Whether the page to ask for begins with the last row delivered; GraphQL.
+            pub overlaps: bool,
+            /// Whether the page to ask for is the one row that there must not be.
+            pub probes: bool,
+            /// Stands for the ids of the page before; GraphQL.
             pub print: Option<u64>,
         }
     }
@@ -86,6 +91,8 @@ pub struct Taken<T> {
     pub rows: Vec<T>,
     /// How many came twice or out of order, where that must not be.
     pub dropped: u64,
+    /// Whether the page has fewer rows than asked for and is not the last, where GitLab fills every page.
+    pub is_short: bool,
     /// Rows of the whole list, as this page announces.
     pub total: Option<u64>,
     /// How the walk goes on.
@@ -99,10 +106,17 @@ pub enum Then {
     GoesOn,
     /// The list is read.
     Done,
-    /// It looks read, and a header lost on the way would look the same. Who asked has to make sure.
+    /// It looks read, and headers lost on the way would look the same. Who asked has to make sure: by another list, or
+    /// by [`Walk::press_on`].
     Unsure,
     /// The list is not whole.
     Broken(Break),
+}
+
+impl<T> Taken<T> {
+    pub(crate) fn nothing(total: Option<u64>, then: Then) -> Self {
+        Self { rows: Vec::new(), dropped: 0, is_short: false, total, then }
+    }
 }
 
 impl Walk {
@@ -143,178 +157,50 @@ impl Walk {
 
     /// Go on by number from the start: for a server that refuses the keyset.
     pub fn without_keyset(&mut self) {
-        self.after = None;
-        self.window = Some((1, ROWS_PER_PAGE));
+        self.turn_to(Window::FIRST);
     }
 
     /// Take a page of a list that is ordered by ascending id.
     ///
     /// # Errors
-    /// When the server names a next page that cannot be asked for.
-    pub fn take<T>(&mut self, response: &Response, rows: Vec<T>, id: impl Fn(&T) -> &Id) -> Result<Taken<T>, BadNext> {
+    /// When the server names a next page that cannot be asked for, or sends more than was asked for.
+    pub fn take<T>(&mut self, response: &Response, rows: Vec<T>, id: impl Fn(&T) -> &Id) -> Result<Taken<T>, BadPage> {
         let next = next::next(response)?;
-        let total = total(response);
-        let came = rows.len();
+        let total = next::total(response);
         self.pages = self.pages.saturating_add(1);
         match self.page() {
-            Page::Window(window) => Ok(self.take_window(window, &next, total, rows, id)),
+            Page::Window(window) => {
+                not_more(rows.len(), window.size)?;
+                if self.probes {
+                    return Ok(self.take_probe(&rows, total));
+                }
+                Ok(self.take_window(window, &next, total, rows, id))
+            }
             asked @ (Page::First | Page::Cursor(_)) => {
-                let taken = self.sift(rows, &id);
-                let full = came >= usize::from(ROWS_PER_PAGE);
-                let then = match next {
-                    Next::Cursor(cursor) if asked != Page::Cursor(cursor.clone()) && !taken.rows.is_empty() => {
-                        self.after = Some(cursor);
-                        Then::GoesOn
-                    }
-                    Next::Cursor(_) => Then::Broken(Break::DoesNotAdvance),
-                    // Before 16.4 the keyset is passed over and pages have numbers. A full first page without any
-                    // header may have lost them to a proxy; after a cursor, their absence is the end.
-                    Next::Numbered | Next::NotSaid
-                        if asked == Page::First && (full || next == Next::Numbered) && came > 0 =>
-                    {
-                        self.turn_to(next_window(length(came), ROWS_PER_PAGE));
-                        Then::GoesOn
-                    }
-                    Next::Numbered => Then::Broken(Break::DoesNotAdvance),
-                    Next::End | Next::NotSaid if came > 0 && taken.rows.is_empty() => {
-                        Then::Broken(Break::DoesNotAdvance)
-                    }
-                    // GitLab names a page after a cursor only if it has rows, and the last one is seldom full.
-                    Next::NotSaid if full || (came == 0 && asked != Page::First) => Then::Unsure,
-                    Next::End | Next::NotSaid => self.done(total),
-                };
-                Ok(Taken { then, total, ..taken })
+                not_more(rows.len(), ROWS_PER_PAGE)?;
+                Ok(self.take_keyset(&asked, next, total, rows, id))
             }
         }
     }
 
-    fn take_window<T>(
-        &mut self,
-        window: Window,
-        next: &Next,
-        total: Option<u64>,
-        rows: Vec<T>,
-        id: impl Fn(&T) -> &Id,
-    ) -> Taken<T> {
-        let (start, came) = (window.start(), rows.len());
-        let first = rows.first().map(&id);
-        let touches = match (first, &self.last_id) {
-            (Some(first), Some(last)) => first <= last,
-            (None, Some(_)) => false,
-            (_, None) => true,
-        };
-        if start > 0 && !touches {
-            // Rows before this window have gone, and others have moved over the line that the last page ended at.
-            self.shifts = self.shifts.saturating_add(1);
-            let then = if self.shifts > MOST_SHIFTS {
-                Then::Broken(Break::Shifting)
-            } else {
-                // Farther back each time: as many may have gone.
-                let back = u64::from(window.size).saturating_mul(u64::from(self.shifts));
-                self.turn_to(next_window(start.saturating_sub(back), window.size));
-                Then::GoesOn
-            };
-            return Taken { rows: Vec::new(), dropped: 0, total, then };
+    /// Where nothing else tells whether a list is read: go on until a page brings nothing new, then ask for the one row
+    /// behind the last. A page of one row is the only one that nobody can have cut short.
+    pub fn press_on<T>(&mut self, taken: &mut Taken<T>) {
+        if taken.then == Then::Unsure {
+            taken.then = Then::GoesOn;
+            self.probes = taken.rows.is_empty();
         }
-        // What was read before is expected at the beginning of a window, and nowhere else.
-        let last = self.last_id.clone();
-        let overlap = rows.iter().take_while(|row| last.as_ref().is_some_and(|last| id(row) <= last)).count();
-        let taken = self.sift(rows.into_iter().skip(overlap).collect(), &id);
-        let more = match next {
-            Next::Numbered | Next::Cursor(_) => true,
-            Next::End => false,
-            Next::NotSaid => came >= usize::from(window.size),
-        };
-        let then = if !more {
-            // Lists by number end with an empty header.
-            if *next == Next::NotSaid && start > 0 { Then::Unsure } else { self.done(total) }
-        } else if taken.rows.is_empty() && (self.shifts == 0 || self.shifts > MOST_SHIFTS) {
-            Then::Broken(Break::DoesNotAdvance)
-        } else {
-            // A window that was put back farther than rows have gone holds nothing new: forward again, and that counts.
-            self.shifts = self.shifts.saturating_add(u16::from(taken.rows.is_empty()));
-            self.turn_to(next_window(start.saturating_add(length(came)), ROWS_PER_PAGE.min(self.widest(window))));
-            Then::GoesOn
-        };
-        Taken { then, total, ..taken }
     }
 
-    /// Take a page of a list whose order is not visible, walked by number.
-    ///
-    /// # Errors
-    /// When the server names a next page that cannot be asked for.
-    pub fn take_unordered<T>(
-        &mut self,
-        response: &Response,
-        rows: Vec<T>,
-        id: impl Fn(&T) -> &Id,
-    ) -> Result<Taken<T>, BadNext> {
-        let next = next::next(response)?;
-        let total = total(response);
-        let window = self.window();
-        let came = rows.len();
-        self.pages = self.pages.saturating_add(1);
-        self.rows = self.rows.saturating_add(length(came));
-        let repeated = self.repeats(rows.iter().map(id));
-        self.announced = self.announced.or(total);
-        let more = match next {
-            Next::Numbered | Next::Cursor(_) => true,
-            Next::End => false,
-            Next::NotSaid => came >= usize::from(window.size),
-        };
-        let moved = total.zip(self.announced).is_some_and(|(now, first)| now != first);
-        let then = if repeated || (more && came == 0) {
-            Then::Broken(Break::DoesNotAdvance)
-        } else if more {
-            self.turn_to(Window { number: window.number.saturating_add(1), size: window.size });
-            Then::GoesOn
-        } else if moved {
-            Then::Broken(Break::Shifting)
-        } else {
-            self.done(total)
-        };
-        Ok(Taken { rows: if repeated { Vec::new() } else { rows }, dropped: 0, total, then })
-    }
-
-    /// Take a page of a GraphQL list. With `ordered`, ids must grow.
-    pub fn take_connection<T>(
-        &mut self,
-        info: &PageInfo,
-        rows: Vec<T>,
-        ordered: bool,
-        id: impl Fn(&T) -> &Id,
-    ) -> Taken<T> {
-        self.pages = self.pages.saturating_add(1);
-        let empty = rows.is_empty();
-        let repeated = !empty && !ordered && self.repeats(rows.iter().map(&id));
-        let taken = if ordered {
-            self.sift(rows, &id)
-        } else {
-            self.rows = self.rows.saturating_add(if repeated { 0 } else { length(rows.len()) });
-            Taken { rows: if repeated { Vec::new() } else { rows }, dropped: 0, total: None, then: Then::Done }
-        };
-        self.shifts = if empty { self.shifts.saturating_add(1) } else { 0 };
-        let stuck = repeated || (!empty && taken.rows.is_empty()) || self.shifts > MOST_EMPTY;
-        let then = match &info.end_cursor {
-            _ if !info.has_next_page => Then::Done,
-            Some(cursor) if !stuck && is_fit(cursor) && self.after.as_ref() != Some(cursor) => {
-                self.after = Some(cursor.clone());
-                Then::GoesOn
-            }
-            Some(_) | None => Then::Broken(Break::DoesNotAdvance),
-        };
-        Taken { then, ..taken }
+    /// Take the row behind the last: nothing if that was the last.
+    fn take_probe<T>(&mut self, rows: &[T], total: Option<u64>) -> Taken<T> {
+        let then = if rows.is_empty() { self.done(total) } else { Then::Broken(Break::DoesNotAdvance) };
+        Taken::nothing(total, then)
     }
 
     fn turn_to(&mut self, window: Window) {
         self.after = None;
         self.window = Some((window.number, window.size));
-    }
-
-    /// The size that a walk by number was begun with: windows become a little smaller on the way, but not by half. A walk
-    /// that went back may go on with less.
-    fn widest(&self, window: Window) -> u8 {
-        [SMALL, MEDIUM].into_iter().find(|size| window.size <= *size).unwrap_or(ROWS_PER_PAGE)
     }
 
     fn done(&self, total: Option<u64>) -> Then {
@@ -338,17 +224,28 @@ impl Walk {
         }
         self.rows = self.rows.saturating_add(length(kept.len()));
         self.dropped = self.dropped.saturating_add(dropped);
-        Taken { rows: kept, dropped, total: None, then: Then::Done }
+        Taken { rows: kept, dropped, ..Taken::nothing(None, Then::Done) }
     }
+}
 
-    /// Whether these are the ids of the page before, and remember them for the next one.
-    fn repeats<'a>(&mut self, ids: impl Iterator<Item = &'a Id>) -> bool {
-        // FNV-1a: short, and nothing depends on its strength; a hostile server gains a page that counts as repeated.
-        let print = ids
-            .flat_map(|id| id.as_str().bytes().chain([0]))
-            .fold(0xcbf2_9ce4_8422_2325_u64, |print, byte| (print ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        self.print.replace(print) == Some(print)
-    }
+/// A page that cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadPage {
+    /// It names a next page that cannot be asked for.
+    #[error(transparent)]
+    Next(#[from] BadNext),
+    /// It has more rows than were asked for.
+    #[error("expected at most {asked} rows, {came} came")]
+    TooManyRows {
+        /// Asked for.
+        asked: u8,
+        /// In the answer.
+        came: usize,
+    },
+}
+
+fn not_more(came: usize, asked: u8) -> Result<(), BadPage> {
+    if came > usize::from(asked) { Err(BadPage::TooManyRows { asked, came }) } else { Ok(()) }
 }
 
 /// Rows a page where each row costs two more requests.
@@ -356,15 +253,6 @@ pub const SMALL: u8 = 20;
 
 /// Rows a page where each row is kept in the cursor.
 pub const MEDIUM: u8 = 50;
-
-/// The window that begins with a row already read and reaches farthest, where `read` rows, at least one, are.
-fn next_window(read: u64, widest: u8) -> Window {
-    let last = read.saturating_sub(1);
-    (widest.div_ceil(2).max(1)..=widest)
-        .map(|size| Window { number: last / u64::from(size.max(1)) + 1, size })
-        .max_by_key(|window| window.number.saturating_mul(u64::from(window.size)))
-        .unwrap_or(Window::FIRST)
-}
 
 fn length(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)

@@ -130,6 +130,8 @@ pub fn response(status: u16, content_type: &str, body: &str) -> Response {
 
 /// The same answer with one header more.
 pub fn and_header(mut response: Response, name: &str, value: &str) -> Response {
+    // In place of an empty one, which a list ends with.
+    response.headers.retain(|(other, value)| other != name || !value.is_empty());
     response.headers.push((name.to_owned(), value.to_owned()));
     response
 }

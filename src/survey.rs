@@ -16,14 +16,14 @@
 //! Refuses nothing: each answer is kept with the refusal that came in its place.
 
 use crate::configuration::settings::{Deployment, Settings};
-use crate::gitlab::client::{Ask, Client};
+use crate::gitlab::client::{Ask, Client, UNANSWERED};
 use crate::gitlab::endpoint::{Endpoint, Page, Window};
 use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
-use crate::gitlab::queries;
+use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::{Refusal, decode};
 use crate::gitlab::versions::{self, Release};
 use crate::seats;
-use crate::transport::{Response, TransportError, Unreachable};
+use crate::transport::Response;
 
 /// Role of an owner of a group.
 pub const OWNER: u16 = 50;
@@ -131,7 +131,8 @@ pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
         instance.row = Some(decode::<Vec<PersonRow>>(rows, clock).map(|rows| rows.into_iter().next()));
     }
     if let Ok(Licensing::Hidden(seen)) = &mut instance.licensing {
-        match queries::ask(client, &queries::license()) {
+        let mut optional = Optional::default();
+        match queries::ask(client, &mut optional, queries::license) {
             Ok(answer) => *seen = answer.data.and_then(|things: Things| things.license).map(License::from),
             // What passes is no answer: the same license would be another pool a day later.
             Err(refusal @ (Refusal::NoAnswer(_) | Refusal::TooOften(_) | Refusal::ServerError(_))) => {
@@ -201,19 +202,29 @@ fn identity(client: &mut Client<'_>, more: &Endpoint, purpose: For) -> (Identity
         asks.push(Ask::Get(&Endpoint::TokenSelf));
     }
     let mut answers = client.send(&asks).into_iter();
-    let mut next = || answers.next().unwrap_or_else(|| Err(TransportError::from(Unreachable::Other).into()));
+    let mut next = || answers.next().unwrap_or(UNANSWERED);
     let mut metadata: Result<Metadata, Refusal> = decode(next(), clock);
-    let user = decode(next(), clock);
+    let user: Result<CurrentUser, Refusal> = decode(next(), clock);
     let more = next();
     let token = (purpose == For::Test).then(|| decode(next(), clock));
     // Before 15.2 only the older of the two endpoints is there.
     if metadata == Err(Refusal::NoSuchEndpoint) {
         metadata = decode(client.ask(&Endpoint::Version), clock);
     }
-    if metadata.as_ref().is_ok_and(|metadata| metadata.version.is_none()) {
-        metadata = Err(Refusal::another_service());
+    if metadata.as_ref().is_ok_and(|metadata| metadata.version.is_none()) || metadata.as_ref().is_err_and(hides) {
+        // Who answers as GitLab does for the user is GitLab, and something before it hides its version.
+        metadata = match metadata {
+            metadata if user.is_ok() => Ok(metadata.unwrap_or_default()),
+            Ok(_) => Err(Refusal::another_service()),
+            refused => refused,
+        };
     }
     (Identity { metadata, user, token }, more)
+}
+
+/// Whether a refusal says that this one thing is not to be had, and nothing of GitLab's state or of the token.
+const fn hides(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::NoSuchEndpoint | Refusal::NotFound | Refusal::NotAllowed | Refusal::BrowserCheck(403))
 }
 
 /// What the settings are about.

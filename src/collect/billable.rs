@@ -6,9 +6,8 @@
 //! Refuses to go on without role and date in silence: where GitLab does not give them, as to owners of groups that are
 //! synchronised with LDAP, a warning says so once a group.
 
-use super::endings::{ListName, allocated_differs, judge};
-use super::users::bad_next;
-use super::{Page, ask_rows, fail, is_no_right, leave};
+use super::endings::{ListName, allocated_differs, bad_page, judge};
+use super::{Page, ask_rows, can_be_left, fail, is_no_right, leave};
 use crate::cursor::{Place, Stage};
 use crate::failure::Failure;
 use crate::gitlab::client::Client;
@@ -18,7 +17,7 @@ use crate::gitlab::refusal::{Refusal, read as read_answer};
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::{Feature, has};
 use crate::paging::next::{Next, next, total};
-use crate::paging::{Break, Then, Walk};
+use crate::paging::{SMALL, Then, Walk};
 use crate::record::Entry;
 use crate::seats;
 use crate::transport::Response;
@@ -26,6 +25,11 @@ use crate::transport::Response;
 /// Requests that one run spends on memberships: 10,000 holders, which takes ten minutes at the 2,000 requests a minute that
 /// GitLab.com allows one user.
 const MOST_DRILLED: u64 = 20_000;
+
+/// Where the list begins.
+pub(super) fn start(place: &Place) -> (Stage, Walk) {
+    (Stage::Billable, Walk::by_number(if place.drill { SMALL } else { ROWS_PER_PAGE }))
+}
 
 pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
     page.stage = "seats";
@@ -39,12 +43,13 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     let list = ListName { rows: "seats", endpoint: &name };
     let (answer, rows) = match ask_rows(client, &endpoint) {
         Ok(found) => found,
-        Err(refusal) if is_no_right(&refusal) && place.walk.rows == 0 => {
+        Err(refusal) if can_be_left(&refusal) && place.walk.rows == 0 => {
             page.warn(
                 "seats-not-read",
                 format!(
-                    "Who holds a seat in this group cannot be read ({}); only an Owner may. What its list of members shows is a lower bound.",
-                    refusal.explanation(settings).message.trim_end_matches('.')
+                    "Who holds a seat in this group cannot be read ({}){}. What its list of members shows is a lower bound.",
+                    refusal.explanation(settings).message.trim_end_matches('.'),
+                    if is_no_right(&refusal) { "; only an Owner may" } else { "" }
                 ),
                 Some(name.clone()),
             );
@@ -53,7 +58,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
             return Ok(());
         }
         // No Owner any more, or the group is gone: what was read stays, and other groups are read.
-        Err(refusal) if is_no_right(&refusal) => {
+        Err(refusal) if can_be_left(&refusal) => {
             page.warn(
                 "seats-not-read",
                 format!(
@@ -70,14 +75,12 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         Err(refusal) => return Err(fail(refusal, &endpoint, settings)),
     };
     let came = rows.len();
-    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_next(error, &endpoint))?;
-    if taken.then == Then::Unsure {
-        // No other end of the list can be asked for; the number that was counted for this run decides.
-        taken.then = match place.allocated {
-            Some(announced) if announced > place.walk.rows => Then::Broken(Break::EndedEarly { announced }),
-            _ => Then::Done,
-        };
+    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_page(error, endpoint.name()))?;
+    if taken.then == Then::Unsure && place.allocated == Some(place.walk.rows) {
+        // The number that was counted for this run is as good as a header.
+        taken.then = Then::Done;
     }
+    place.walk.press_on(&mut taken);
     page.expected = taken.total;
     let goes_on = judge(&taken, list, came, place, page);
     let members = members_among(client, &group.id, &taken.rows, page)?;
@@ -124,7 +127,7 @@ fn members_among(
             }
             Ok(members)
         }
-        Err(refusal) if is_no_right(&refusal) => {
+        Err(refusal) if can_be_left(&refusal) => {
             page.warn(
                 "roles-not-read",
                 format!("Roles and dates of membership cannot be read: {}", refusal.explanation(settings).message),
@@ -136,10 +139,9 @@ fn members_among(
     }
 }
 
-/// Whether a list that has one page at most came whole, by its own headers.
+/// Whether a list that has one page at most came whole, by its own headers. Without them nobody knows.
 fn is_all(answer: &Response, came: usize) -> bool {
-    let has_more = matches!(next(answer), Ok(Next::Cursor(_) | Next::Numbered) | Err(_));
-    !has_more && total(answer).is_none_or(|total| usize::try_from(total) == Ok(came))
+    next(answer) == Ok(Next::End) && total(answer).is_none_or(|total| usize::try_from(total) == Ok(came))
 }
 
 /// All memberships of each of the rows; an empty list for a person whose are not known.
@@ -155,7 +157,7 @@ fn drill(
     }
     let settings = client.settings();
     let mut reaches = vec![Reach::Direct];
-    if has(place.release, Feature::Indirect) {
+    if has(place.release, Feature::Indirect) && !place.direct_only {
         reaches.push(Reach::Invited);
     }
     let endpoints: Vec<Endpoint> = rows
@@ -188,7 +190,7 @@ fn drill(
     let mut lost = 0_u32;
     for _ in rows {
         let mut all = Vec::new();
-        for _ in &reaches {
+        for reach in &reaches {
             let Some((answer, endpoint)) = answers.next() else { break };
             let found =
                 answer.and_then(|answer| Ok((read_answer::<Vec<Membership>>(&answer, client.clock())?, answer)));
@@ -197,8 +199,18 @@ fn drill(
                     lost += u32::from(!is_all(&answer, memberships.len()));
                     all.extend(memberships);
                 }
-                // No seat any more since the page was read, if it is only a few.
-                Err(Refusal::NotFound) => lost += 1,
+                // No seat any more since the page was read, if it is only a few; or this person's fail.
+                Err(Refusal::NotFound | Refusal::ServerError(500) | Refusal::Unreadable(_)) => lost += 1,
+                Err(Refusal::NoSuchEndpoint) if *reach == Reach::Invited => {
+                    if !place.direct_only {
+                        place.direct_only = true;
+                        page.warn(
+                            "memberships-not-read",
+                            "This GitLab does not tell memberships through invited groups; role and date of who holds a seat by one may be missing.",
+                            place.pool_id.clone(),
+                        );
+                    }
+                }
                 Err(refusal) if is_no_right(&refusal) => {
                     if place.drill {
                         place.drill = false;

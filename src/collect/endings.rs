@@ -5,8 +5,8 @@
 
 use super::Page;
 use crate::cursor::{Place, Stage};
-use crate::failure::Failure;
-use crate::paging::{Break, Taken, Then};
+use crate::failure::{Explanation, Failure};
+use crate::paging::{BadPage, Break, Taken, Then};
 
 /// What a list is called: for people, and as an endpoint.
 #[derive(Clone, Copy)]
@@ -35,6 +35,15 @@ pub(super) fn judge<T>(taken: &Taken<T>, list: ListName<'_>, came: usize, place:
             format!(
                 "{} rows of GitLab's list of {rows} came twice or out of order and were left out; others may be missing.",
                 taken.dropped
+            ),
+            scope(),
+        );
+    }
+    if taken.is_short {
+        page.warn(
+            "page-not-full",
+            format!(
+                "A page of GitLab's list of {rows} has fewer rows than GitLab puts on a page with others after it; something before GitLab may leave some out. Who they are is unknown."
             ),
             scope(),
         );
@@ -75,8 +84,24 @@ pub(super) fn judge<T>(taken: &Taken<T>, list: ListName<'_>, came: usize, place:
         };
         page.warn(code, message, scope());
     }
-    place.whole &= broken.is_none() && taken.dropped == 0;
+    place.whole &= broken.is_none() && taken.dropped == 0 && !taken.is_short;
     taken.then == Then::GoesOn
+}
+
+/// A page that cannot be taken, at method and path `name`.
+pub(super) fn bad_page(error: BadPage, name: impl Into<String>) -> Failure {
+    let message = match error {
+        BadPage::Next(_) => "GitLab's list names a next page that cannot be asked for.",
+        BadPage::TooManyRows { .. } => "GitLab's list has more rows on a page than were asked for.",
+    };
+    Failure::Malformed {
+        why: error.to_string(),
+        explanation: Explanation::new(message)
+            .hint(
+                "Check whether a proxy changes requests or answers; otherwise report this with the version of GitLab.",
+            )
+            .at(name),
+    }
 }
 
 /// Keep what was read before a right ended: a token that expires, an administrator who is none any more.

@@ -5,26 +5,25 @@
 //!
 //! Refuses subgroups and personal namespaces: seats are counted for top-level groups.
 
-use super::endings::{ListName, judge};
-use super::users::bad_next;
-use super::{CHOOSE_SELF_MANAGED, NOT_GITLAB_COM, Page, fail, is_no_right, leave};
+use super::endings::{ListName, bad_page, judge};
+use super::{CHOOSE_SELF_MANAGED, NOT_GITLAB_COM, Page, billable, fail, is_no_right, learned, leave, members};
 use crate::configuration::settings::Settings;
 use crate::cursor::{AddOn, Group, Place, Stage};
 use crate::failure::{Explanation, Failure};
-use crate::gitlab::client::{Ask, Client};
+use crate::gitlab::client::{Ask, Client, UNANSWERED};
 use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE};
-use crate::gitlab::entities::{Namespace, Purchase, Subscription, Things};
-use crate::gitlab::graphql::{self, Answer};
-use crate::gitlab::queries;
+use crate::gitlab::entities::{Namespace, Purchase, Subscription};
+use crate::gitlab::graphql;
+use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::{Refusal, decode, read as read_answer};
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::{Feature, has};
-use crate::paging::{SMALL, Walk};
+use crate::paging::Walk;
 use crate::quoting::quoted;
 use crate::record::{Entry, Pool};
 use crate::seats::{self, AddOnPlace};
 use crate::survey;
-use crate::transport::{TransportError, Unreachable};
+use crate::transport::Response;
 
 /// The next page of the list of groups.
 pub(super) fn list(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
@@ -39,7 +38,8 @@ pub(super) fn list(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     let answer = client.ask(&endpoint).map_err(refused)?;
     let groups: Vec<Namespace> = read_answer(&answer, client.clock()).map_err(refused)?;
     let came = groups.len();
-    let taken = walk.take(&answer, groups, |group| &group.id).map_err(|error| bad_next(error, &endpoint))?;
+    let mut taken = walk.take(&answer, groups, |group| &group.id).map_err(|error| bad_page(error, endpoint.name()))?;
+    walk.press_on(&mut taken);
     // The place that a warning names is that of this list.
     std::mem::swap(&mut place.walk, &mut walk);
     let name = endpoint.name();
@@ -70,7 +70,8 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     let namespace_endpoint = Endpoint::Namespace(id.as_str().to_owned());
     let namespace = match namespace {
         Ok(namespace) => namespace,
-        Err(refusal) if is_no_right(&refusal) => {
+        // A group that fails leaves the others readable; where it was the last hope, there is nothing to be delivered.
+        Err(refusal) if is_no_right(&refusal) || refusal.is_of_one_thing() && has_others(place) => {
             return passed_over(place, page, &id, &refusal.explanation(settings).message);
         }
         Err(refusal) => return Err(fail(refusal, &namespace_endpoint, settings)),
@@ -82,13 +83,16 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     if namespace.parent_id.is_some() || namespace.kind.as_deref() == Some("user") {
         return passed_over(place, page, &id, "It is no top-level group, and seats are counted for those.");
     }
-    let subscription = match subscription {
-        Ok(subscription) => Some(subscription),
-        Err(refusal) if is_no_right(&refusal) => None,
+    let (subscription, trouble) = match subscription {
+        Ok(subscription) => (Some(subscription), None),
+        Err(refusal) if is_no_right(&refusal) => (None, None),
+        Err(refusal) if refusal.is_of_one_thing() => (None, Some(refusal.explanation(settings).message)),
         Err(refusal) => return Err(fail(refusal, &Endpoint::Subscription(id), settings)),
     };
     // Only owners see the plan of a namespace.
     let is_owner = subscription.is_some() || namespace.plan.is_some();
+    // A subscription that fails is missing; one that is not for this caller is not.
+    place.whole &= trouble.is_none();
     let path = namespace.full_path.clone().unwrap_or_default();
     let pool = seats::group_pool(&namespace, subscription.as_ref(), client.clock().today());
     two_counts(&namespace, subscription.as_ref(), &pool, page);
@@ -102,7 +106,10 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     if is_owner && subscription.is_none() {
         page.warn(
             "entitled-not-read",
-            "GitLab does not tell how many seats were bought for this group; that number is unknown.",
+            format!(
+                "GitLab does not tell how many seats were bought for this group; that number is unknown.{}",
+                trouble.map_or_else(String::new, |words| [" ", &words].concat())
+            ),
             Some(pool.pool_id.clone()),
         );
     }
@@ -110,9 +117,14 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     place.add_ons.clear();
     if is_owner {
         let scope = AddOnPlace { group: Some(&id), name: &path };
-        take_purchases(purchases, scope, true, place, page, settings)?;
-        let size = if place.drill { SMALL } else { ROWS_PER_PAGE };
-        place.turn_to(Stage::Billable, Walk::by_number(size));
+        if settings.add_ons {
+            let mut optional = Optional(place.unknown_fields);
+            let purchases = queries::ask_purchases(client, &mut optional, Some(&id), place.release, purchases);
+            learned(optional, place, page);
+            take_purchases(purchases, scope, true, place, page, settings)?;
+        }
+        let (stage, walk) = members::start(place).unwrap_or_else(|| billable::start(place));
+        place.turn_to(stage, walk);
     } else {
         lower_bound(place, page, &path);
         place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
@@ -120,22 +132,25 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     Ok(())
 }
 
-type Asked = (Result<Namespace, Refusal>, Result<Subscription, Refusal>, Option<Result<Answer<Things>, Refusal>>);
+type Asked = (Result<Namespace, Refusal>, Result<Subscription, Refusal>, Option<Result<Response, Refusal>>);
 
 fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
     let namespace = Endpoint::Namespace(id.as_str().to_owned());
     let subscription = Endpoint::Subscription(id.clone());
-    let purchases = queries::purchases(Some(id), place.release);
+    let purchases = queries::purchases(Some(id), place.release, Optional(place.unknown_fields));
     let mut asks = vec![Ask::Get(&namespace), Ask::Get(&subscription)];
     if client.settings().add_ons {
         asks.push(Ask::Query(&purchases));
     }
     let mut answers = client.send(&asks).into_iter();
     let clock = client.clock();
-    let mut next = || answers.next().unwrap_or_else(|| Err(TransportError::from(Unreachable::Other).into()));
-    let found = (decode(next(), clock), decode(next(), clock));
-    let purchases = client.settings().add_ons.then(|| graphql::decode(next(), clock));
-    (found.0, found.1, purchases)
+    let mut next = || answers.next().unwrap_or(UNANSWERED);
+    (decode(next(), clock), decode(next(), clock), client.settings().add_ons.then(next))
+}
+
+/// Whether anything else has been or will be read.
+fn has_others(place: &Place) -> bool {
+    place.counts.pools > 0 || !place.queue.is_empty() || place.groups.is_some()
 }
 
 fn passed_over(place: &mut Place, page: &mut Page, id: &Id, why: &str) -> Result<(), Failure> {
@@ -185,14 +200,13 @@ fn two_counts(namespace: &Namespace, subscription: Option<&Subscription>, pool: 
 /// The add-ons as pools, and those whose holders are to be read. To somebody without the right the list is empty, too:
 /// `may_know` tells the two apart.
 pub(super) fn take_purchases(
-    answer: Option<Result<Answer<Things>, Refusal>>,
+    purchases: Result<Vec<Purchase>, Refusal>,
     scope: AddOnPlace<'_>,
     may_know: bool,
     place: &mut Place,
     page: &mut Page,
     settings: &Settings,
 ) -> Result<bool, Failure> {
-    let Some(answer) = answer else { return Ok(false) };
     let not_read = |page: &mut Page, why: &str| {
         page.warn(
             "add-ons-not-read",
@@ -200,21 +214,19 @@ pub(super) fn take_purchases(
             None,
         );
     };
-    let things = match answer.and_then(Answer::into_data) {
-        Ok(things) => things,
+    let purchases = match purchases {
+        Ok(purchases) => purchases,
         Err(Refusal::NotInSchema(_) | Refusal::NoSuchEndpoint) => {
             not_read(page, "this version of GitLab does not tell.");
             return Ok(false);
         }
-        Err(refusal) if is_no_right(&refusal) || matches!(refusal, Refusal::QueryFailed(_) | Refusal::TokenOrScope) => {
+        Err(refusal) if graphql::is_of_graphql_alone(&refusal) || matches!(refusal, Refusal::TokenOrScope) => {
             not_read(page, &refusal.explanation(settings).message);
             place.whole = false;
             return Ok(false);
         }
         Err(refusal) => return Err(super::fail_query(refusal, settings)),
     };
-    let purchases: Vec<Purchase> =
-        things.purchases.into_iter().flatten().chain(things.pro).chain(things.enterprise).collect();
     if purchases.is_empty() && !may_know {
         not_read(page, "GitLab shows them to administrators and owners only.");
         return Ok(false);

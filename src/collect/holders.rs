@@ -5,15 +5,17 @@
 //!
 //! Refuses to call an add-on empty whose list is refused: that is a warning, and the run is partial.
 
-use super::endings::{ListName, judge};
-use super::{Page, fail_query, is_no_right, leave};
+use super::endings::{ListName, bad_page, judge};
+use super::{Page, fail_query, learned, leave};
 use crate::cursor::{AddOn, Place};
 use crate::failure::Failure;
 use crate::gitlab::client::Client;
-use crate::gitlab::entities::{Connection, Data, PersonRow};
+use crate::gitlab::connection::{Connection, connection};
+use crate::gitlab::entities::PersonRow;
 use crate::gitlab::graphql;
 use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::Refusal;
+use crate::paging::Cursors;
 use crate::quoting::quoted;
 use crate::record::Entry;
 use crate::seats::{self, AddOnPlace};
@@ -29,11 +31,9 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     let group = place.group.clone();
     let scope = AddOnPlace { group: group.as_ref().map(|group| &group.id), name: "" };
     let pool_id = scope.pool_id(&add_on.name);
-    let connection = match ask(client, place, &add_on) {
+    let connection = match ask(client, &add_on, place, page) {
         Ok(connection) => connection,
-        Err(refusal)
-            if is_no_right(&refusal) || matches!(refusal, Refusal::NotInSchema(_) | Refusal::QueryFailed(_)) =>
-        {
+        Err(refusal) if graphql::is_of_graphql_alone(&refusal) => {
             let settings = client.settings();
             let words = refusal.explanation(settings).message;
             page.warn(
@@ -46,9 +46,8 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         }
         Err(refusal) => return Err(fail_query(refusal, client.settings())),
     };
-    let sent = connection.nodes.len();
-    let rows: Vec<PersonRow> = connection.nodes.into_iter().flatten().collect();
-    let came = rows.len();
+    let sent = connection.edges.len();
+    let came = connection.edges.iter().filter(|edge| edge.node.is_some()).count();
     // Where GitLab gives the number of seats, that decides; a hidden row may be nobody's seat.
     if came < sent && add_on.assigned.is_none() {
         page.warn(
@@ -58,8 +57,11 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         );
         place.whole = false;
     }
-    let is_ordered = Optional(place.unknown_fields).asks("sort");
-    let taken = place.walk.take_connection(&connection.page_info, rows, is_ordered, |row| &row.id);
+    let cursors = if Optional(place.unknown_fields).asks("sort") { Cursors::CountById } else { Cursors::Count };
+    let taken = place
+        .walk
+        .take_connection(connection, cursors, |row| &row.id)
+        .map_err(|error| bad_page(error, graphql::NAME))?;
     let goes_on = judge(&taken, LIST, came, place, page);
     // Before 17.5 GitLab lists those who may get a seat, and not those who have kept one from better days.
     let lists_holders = Optional(place.unknown_fields).asks("filterByAssignedSeat");
@@ -110,25 +112,18 @@ fn next(place: &mut Place) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask(client: &mut Client<'_>, place: &mut Place, add_on: &AddOn) -> Result<Connection<PersonRow>, Refusal> {
+fn ask(
+    client: &mut Client<'_>,
+    add_on: &AddOn,
+    place: &mut Place,
+    page: &mut Page,
+) -> Result<Connection<PersonRow>, Refusal> {
     let mut optional = Optional(place.unknown_fields);
     let path = place.group.as_ref().map(|group| group.path.clone());
     let after = place.walk.cursor().map(str::to_owned);
-    let answer = queries::ask_list::<PersonRow>(client, &mut optional, |optional| {
+    let answer = queries::ask(client, &mut optional, |optional| {
         queries::holders(path.as_deref(), &add_on.name, &add_on.id, optional, after.as_deref())
     })?;
-    place.unknown_fields = optional.0;
+    learned(optional, place, page);
     connection(answer)
-}
-
-/// The list in an answer; an error where there is none.
-pub(super) fn connection<T>(answer: graphql::Answer<Data<T>>) -> Result<Connection<T>, Refusal> {
-    let graphql::Answer { data, errors } = answer;
-    let found = data.and_then(|data| data.list.or_else(|| data.scope?.list));
-    match (found, errors.into_iter().next()) {
-        (Some(found), None) => Ok(found),
-        // A list with an error beside it may lack rows.
-        (_, Some(error)) => Err(error.into()),
-        (None, None) => Err(Refusal::NotFound),
-    }
 }

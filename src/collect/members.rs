@@ -3,19 +3,27 @@
 //! Guarantees: to an owner, who has the list of holders, these are only those without a seat, and why; to anybody else
 //! they are all that can be known. Members of subgroups and projects alone are not in this list.
 //!
-//! Refuses to call a list whole whose announced number changed while it was read. Its order is not visible: somebody
-//! passed over while another joined, or in a list of more than 10,000, which announces no number, goes unnoticed.
+//! Refuses to pass anybody over: its order is not visible, so that each page has to begin with the last row of the one
+//! before. Where the walk went back for that, somebody may be delivered twice.
 
-use super::endings::{ListName, judge};
-use super::users::bad_next;
-use super::{Page, ask_rows, fail, is_no_right, leave};
-use crate::cursor::Place;
+use super::endings::{ListName, bad_page, judge};
+use super::{Page, ask_rows, can_be_left, fail, leave};
+use crate::cursor::{Place, Stage};
 use crate::failure::Failure;
 use crate::gitlab::client::Client;
-use crate::gitlab::endpoint::Endpoint;
+use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE};
 use crate::gitlab::entities::PersonRow;
+use crate::paging::Walk;
 use crate::record::{Assignment, Entry};
 use crate::seats::{self, SeatRules};
+
+/// Where the members without a seat begin to be read: before those who hold one, so that the list of holders has the last
+/// word about somebody whom the two lists see differently. Nothing where they cannot be told: in a free group nobody uses
+/// a seat by the word of this list, and a group whose plan is not known might be free.
+pub(super) fn start(place: &Place) -> Option<(Stage, Walk)> {
+    let is_paid = place.plan.as_deref().is_some_and(|plan| !seats::is_free(Some(plan)));
+    is_paid.then(|| (Stage::Others, Walk::by_number(ROWS_PER_PAGE)))
+}
 
 pub(super) fn read_others(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
     read(client, place, page, seats::member_only)
@@ -42,7 +50,7 @@ fn read(
     let list = ListName { rows: "members", endpoint: &name };
     let (answer, rows) = match ask_rows(client, &endpoint) {
         Ok(found) => found,
-        Err(refusal) if is_no_right(&refusal) => {
+        Err(refusal) if can_be_left(&refusal) => {
             page.warn(
                 "members-not-read",
                 format!("The members of this group cannot be read: {}", refusal.explanation(settings).message),
@@ -55,7 +63,9 @@ fn read(
         Err(refusal) => return Err(fail(refusal, &endpoint, settings)),
     };
     let came = rows.len();
-    let taken = place.walk.take_unordered(&answer, rows, |row| &row.id).map_err(|error| bad_next(error, &endpoint))?;
+    let mut taken =
+        place.walk.take_unordered(&answer, rows, |row| &row.id).map_err(|error| bad_page(error, endpoint.name()))?;
+    place.walk.press_on(&mut taken);
     let goes_on = judge(&taken, list, came, place, page);
     let rules = SeatRules { plan: place.plan.as_deref(), release: place.release, guests_free: place.guests_free };
     for row in taken.rows {

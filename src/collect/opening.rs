@@ -7,7 +7,7 @@
 //! Refuses to go on where nothing of seats can be read at all, with the role or scope that would do.
 
 use super::group::{has_add_ons, take_purchases};
-use super::{Page, fail};
+use super::{Page, fail, learned};
 use crate::configuration::settings::{IdentityLevel, Settings};
 use crate::cursor::{Place, Stage};
 use crate::failure::{Explanation, Failure};
@@ -69,6 +69,7 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
     let mut place = Place::new(settings.source_key(), stage);
     place.release = release;
     place.unknown_fields = Optional::lacking(release).0;
+    hidden_version(&metadata, page);
     page.entries.push(Entry::Source(source(settings, metadata, &licensing, has_full_rows)));
     match &licensing {
         Licensing::Read(license) => with_license(client, license, &mut place, page),
@@ -120,12 +121,23 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
     Ok(place)
 }
 
+fn hidden_version(metadata: &Metadata, page: &mut Page) {
+    if metadata.version.is_none() {
+        page.warn(
+            "version-not-read",
+            "GitLab does not tell its version, or something before it hides it: it is read as a recent one, and what it lacks may be missing here.",
+            None,
+        );
+    }
+}
+
 fn with_license(client: &Client<'_>, license: &License, place: &mut Place, page: &mut Page) {
     let settings = client.settings();
     let today = client.clock().today();
     let pool = seats::license_pool(license, &settings.display_name(), today);
     place.pool_id = Some(pool.pool_id.clone());
-    place.plan = license.plan.as_deref().map(quoted);
+    // The rules of a plan explain nothing any more once the license has ended.
+    place.plan = license.plan.as_deref().filter(|_| !seats::is_expired(license, today)).map(quoted);
     place.allocated = license.active_users;
     if seats::is_expired(license, today) {
         let since = license.expires_at.given().map_or_else(String::new, |day| format!(" on {day}"));
@@ -153,10 +165,12 @@ fn read_add_ons(
         );
         return Ok(Capability::No);
     }
-    let answer = queries::ask(client, &queries::purchases(None, place.release));
+    let mut optional = Optional(place.unknown_fields);
+    let purchases = queries::ask_purchases(client, &mut optional, None, place.release, None);
+    learned(optional, place, page);
     let name = settings.display_name();
     let scope = AddOnPlace { group: None, name: &name };
-    let could = take_purchases(Some(answer), scope, may_know, place, page, settings)?;
+    let could = take_purchases(purchases, scope, may_know, place, page, settings)?;
     Ok(if could { Capability::Yes } else { Capability::Unknown })
 }
 
@@ -263,6 +277,7 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
             });
         }
     }
+    hidden_version(&metadata, page);
     let is_owner = place.role == OWNER;
     let told = if is_owner { Capability::Yes } else { Capability::No };
     page.entries.push(Entry::Source(Source {

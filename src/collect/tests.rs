@@ -5,6 +5,7 @@ use super::*;
 use crate::clock::FixedClock;
 use crate::configuration::{Input, configure};
 use crate::failure::Rejection;
+use crate::gitlab::endpoint::ROWS_PER_PAGE;
 use crate::record::{Activity, Assignment, Capability, Pool, Source, Summary, User};
 use crate::scripted::{Script, and_header, json, response};
 use crate::transport::{Response, TransportError, Unreachable};
@@ -98,6 +99,11 @@ fn row(id: u64) -> String {
 }
 
 fn list(rows: impl IntoIterator<Item = String>) -> Response {
+    and_header(stripped(rows), "x-next-page", "")
+}
+
+/// A list from which something between took the headers.
+fn stripped(rows: impl IntoIterator<Item = String>) -> Response {
     let rows: Vec<String> = rows.into_iter().collect();
     json(200, &format!("[{}]", rows.join(",")))
 }
@@ -106,6 +112,18 @@ fn page(ids: &[u64]) -> Response {
     list(ids.iter().map(|id| row(*id)))
 }
 
+/// A page with as many rows as were asked for.
+fn full(first: u64) -> Response {
+    let ids: Vec<u64> = (first..first + u64::from(ROWS_PER_PAGE)).collect();
+    page(&ids)
+}
+
+/// The same, with a page behind this cursor.
+fn full_keyset(first: u64, next: &str) -> Response {
+    and_header(full(first), "x-next-cursor", next)
+}
+
+/// A page that something has taken rows from, for walks that do not care.
 fn keyset(ids: &[u64], next: &str) -> Response {
     and_header(page(ids), "x-next-cursor", next)
 }
@@ -301,9 +319,10 @@ fn people(ids: &[u64], cursor: Option<&str>) -> String {
 
 fn connection(nodes: &[String], cursor: Option<&str>) -> String {
     let cursor = cursor.map_or_else(|| "null".to_owned(), |text| format!("{text:?}"));
+    let edges: Vec<String> = nodes.iter().map(|node| format!(r#"{{"node":{node}}}"#)).collect();
     format!(
-        r#"{{"nodes":[{}],"pageInfo":{{"endCursor":{cursor},"hasNextPage":{}}}}}"#,
-        nodes.join(","),
+        r#"{{"edges":[{}],"pageInfo":{{"endCursor":{cursor},"hasNextPage":{}}}}}"#,
+        edges.join(","),
         cursor != "null"
     )
 }

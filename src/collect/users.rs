@@ -5,7 +5,7 @@
 //!
 //! Refuses rows that an administrator would not get, and a list without anybody, which would read as "all released".
 
-use super::endings::{ListName, allocated_differs, judge};
+use super::endings::{ListName, allocated_differs, bad_page, judge};
 use super::{EMPTY_LIST, MEND_EMPTY_LIST, Page, fail, leave};
 use crate::configuration::settings::Settings;
 use crate::cursor::Place;
@@ -14,7 +14,7 @@ use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{self, Endpoint, ROWS_PER_PAGE};
 use crate::gitlab::entities::PersonRow;
 use crate::gitlab::refusal::{Refusal, decode, read as read_rows};
-use crate::paging::{Break, Taken, Then, next::BadNext};
+use crate::paging::{Break, Taken, Then};
 use crate::record::Entry;
 use crate::seats::{self, Downgraded, SeatRules};
 
@@ -35,9 +35,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
                 return Ok(());
             }
             endpoint::Page::Window(_) => {
-                let taken =
-                    Taken::<()> { rows: Vec::new(), dropped: 0, total: None, then: Then::Broken(Break::TooDeep) };
-                judge(&taken, LIST, 0, place, page);
+                judge(&Taken::<()>::nothing(None, Then::Broken(Break::TooDeep)), LIST, 0, place, page);
                 leave(place);
                 return Ok(());
             }
@@ -46,14 +44,10 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         rows => rows.map_err(refused)?,
     };
     let came = rows.len();
-    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_next(error, &endpoint))?;
-    if taken.then == Then::Unsure {
-        taken.then = make_sure(client, place)?;
-    }
-    page.expected = taken.total;
-    let goes_on = judge(&taken, LIST, came, place, page);
+    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_page(error, endpoint.name()))?;
     let rules = SeatRules { plan: place.plan.as_deref(), release: place.release, guests_free: None };
-    for row in taken.rows {
+    let brought_somebody = !taken.rows.is_empty();
+    for row in std::mem::take(&mut taken.rows) {
         if !seats::has_full_rows(&row) {
             return Err(downgraded(Downgraded::NotAdministrator, &endpoint, settings));
         }
@@ -71,7 +65,11 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         page.entries.push(Entry::User(seats::user(row, true, settings.identity)));
         page.entries.extend(assignment.map(Entry::Assignment));
     }
-    if goes_on {
+    if taken.then == Then::Unsure {
+        taken.then = make_sure(client, place, brought_somebody)?;
+    }
+    page.expected = taken.total;
+    if judge(&taken, LIST, came, place, page) {
         return Ok(());
     }
     if place.walk.rows == 0 {
@@ -84,23 +82,19 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     Ok(())
 }
 
-/// Whether there is nobody with a larger id than those read: one row, from the other end.
-fn make_sure(client: &mut Client<'_>, place: &Place) -> Result<Then, Failure> {
+/// Whether there is nobody with a larger id than those read: one row, from the other end. If there is, the walk goes on by
+/// number for as long as that brings somebody.
+fn make_sure(client: &mut Client<'_>, place: &Place, brought_somebody: bool) -> Result<Then, Failure> {
     let settings = client.settings();
     let clock = client.clock();
     let newest: Vec<PersonRow> = decode(client.ask(&Endpoint::NewestUser), clock)
         .map_err(|refusal| fail(refusal, &Endpoint::NewestUser, settings))?;
     let is_end = newest.iter().all(|row| place.walk.last_id.as_ref().is_some_and(|last| row.id <= *last));
-    Ok(if is_end && !newest.is_empty() { Then::Done } else { Then::Broken(Break::DoesNotAdvance) })
-}
-
-pub(super) fn bad_next(error: BadNext, endpoint: &Endpoint) -> Failure {
-    Failure::Malformed {
-        why: error.to_string(),
-        explanation: Explanation::new("GitLab's list names a next page that cannot be asked for.")
-            .hint("Check whether a proxy changes answers; otherwise report this with the version of GitLab.")
-            .at(endpoint.name()),
-    }
+    Ok(match (is_end && !newest.is_empty(), brought_somebody) {
+        (true, _) => Then::Done,
+        (false, true) => Then::GoesOn,
+        (false, false) => Then::Broken(Break::DoesNotAdvance),
+    })
 }
 
 fn nobody(endpoint: &Endpoint) -> Failure {

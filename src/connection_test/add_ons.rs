@@ -5,8 +5,7 @@ use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
 use crate::gitlab::client::Client;
 use crate::gitlab::entities::Namespace;
-use crate::gitlab::graphql::Answer;
-use crate::gitlab::queries;
+use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::Refusal;
 use crate::gitlab::versions::{Feature, Release, has};
 use crate::quoting::quoted;
@@ -33,9 +32,9 @@ pub(super) fn check(
         );
     }
     let id = group.map(|group| &group.id);
-    let answer = queries::ask(client, &queries::purchases(id, release)).and_then(Answer::into_data);
-    let things = match answer {
-        Ok(things) => things,
+    let mut optional = Optional::lacking(release);
+    let purchases = match queries::ask_purchases(client, &mut optional, id, release, None) {
+        Ok(purchases) => purchases,
         Err(refusal) => {
             let words = refusal.explanation(settings);
             let remedy = match (&refusal, words.hint) {
@@ -48,7 +47,6 @@ pub(super) fn check(
             );
         }
     };
-    let purchases: Vec<_> = things.purchases.into_iter().flatten().chain(things.pro).chain(things.enterprise).collect();
     if purchases.is_empty() && !may_know {
         return Finding::Warn(Explanation::new("GitLab shows add-on seats to administrators and Owners only.").hint(
             format!(

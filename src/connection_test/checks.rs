@@ -11,7 +11,7 @@ use time::Date;
 use super::{Finding, Report};
 use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
-use crate::gitlab::refusal::{Refusal, Stranger};
+use crate::gitlab::refusal::Refusal;
 use crate::gitlab::scalars::Presence;
 use crate::gitlab::versions::{self, Feature, OLDEST_TESTED};
 use crate::quoting::quoted;
@@ -39,11 +39,7 @@ const EARLY_DAYS: i64 = 14;
 fn address(found: &Identity, settings: &Settings) -> Finding {
     let base = &settings.base_url;
     match &found.metadata {
-        Ok(metadata) if metadata.version.is_some() => Finding::Pass(format!("GitLab answers at {base}.")),
-        Ok(_) => {
-            let stranger = Refusal::NotTheApi(Stranger::OtherContent("JSON of another service".to_owned()));
-            Finding::Fail(stranger.explanation(settings))
-        }
+        Ok(_) => Finding::Pass(format!("GitLab answers at {base}.")),
         Err(Refusal::NoSuchEndpoint | Refusal::NotFound) => Finding::Fail(
             Explanation::new(format!("{base} answers, but not as GitLab: it has no /api/v4/version."))
                 .hint("Enter the address at which GitLab opens in a browser, with the path under which it is installed, if any."),
@@ -73,7 +69,13 @@ fn version(found: &Identity, settings: &Settings) -> Finding {
         }
         Err(refusal) => return Finding::Fail(refusal.explanation(settings)),
     };
-    let text = quoted(metadata.version.as_deref().unwrap_or_default());
+    let Some(version) = &metadata.version else {
+        return Finding::Warn(
+            Explanation::new("GitLab does not tell its version, or something before it hides it; seats are read as from a recent one.")
+                .hint("Have /api/v4/metadata and /api/v4/version let through to the broker if the first collection lacks something."),
+        );
+    };
+    let text = quoted(version);
     let Some(release) = versions::release(&text) else {
         return Finding::Warn(
             Explanation::new(format!(

@@ -4,14 +4,13 @@ use super::{Finding, Report, add_ons, checks};
 use crate::collect::{BE_AN_OWNER, CHOOSE_SELF_MANAGED, NO_GROUP, NOT_GITLAB_COM, unknown_group};
 use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
-use crate::gitlab::client::{Ask, Client};
+use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{Endpoint, Window};
 use crate::gitlab::entities::{Namespace, PersonRow, Subscription};
 use crate::gitlab::refusal::{Refusal, decode};
 use crate::quoting::quoted;
 use crate::seats;
 use crate::survey::{self, For, Found, GROUPS_PER_PAGE, Groups, OWNER};
-use crate::transport::{TransportError, Unreachable};
 
 /// What the first group tells.
 struct First {
@@ -46,10 +45,12 @@ fn ask(client: &mut Client<'_>, group: &Namespace) -> First {
     let namespace = Endpoint::Namespace(group.id.as_str().to_owned());
     let subscription = Endpoint::Subscription(group.id.clone());
     let holders = Endpoint::BillableMembers { group: group.id.clone(), window: Window { number: 1, size: 1 } };
-    let asks = [Ask::Get(&namespace), Ask::Get(&subscription), Ask::Get(&holders)];
-    let mut answers = client.send(&asks).into_iter();
-    let mut next = || answers.next().unwrap_or_else(|| Err(TransportError::from(Unreachable::Other).into()));
-    First { namespace: decode(next(), clock), subscription: decode(next(), clock), holders: decode(next(), clock) }
+    let [namespace, subscription, holders] = client.ask_all([&namespace, &subscription, &holders]);
+    First {
+        namespace: decode(namespace, clock),
+        subscription: decode(subscription, clock),
+        holders: decode(holders, clock),
+    }
 }
 
 pub(super) fn path(group: &Namespace) -> String {

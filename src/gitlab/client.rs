@@ -57,7 +57,8 @@ struct Turn {
 }
 
 /// Stands where no answer has come yet.
-const UNANSWERED: Result<Response, Refusal> = Err(Refusal::NoAnswer(TransportError::Unreachable(Unreachable::Other)));
+pub const UNANSWERED: Result<Response, Refusal> =
+    Err(Refusal::NoAnswer(TransportError::Unreachable(Unreachable::Other)));
 
 /// In a millisecond.
 const NANOSECONDS: u64 = 1_000_000;

@@ -6,6 +6,7 @@
 //! Refuses a field of another type than documented; see [`super::scalars`] for the single values.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::json::object;
 use super::scalars::{Day, Id, Moment, Presence};
@@ -325,47 +326,84 @@ object! {
     }
 }
 
-/// What the queries of [`super::queries`] ask for, by the names that they give it. Each query fills one field.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub struct Data<T> {
-    /// A list of people.
-    #[serde(default)]
-    pub list: Option<Connection<T>>,
-    /// The namespace around a list.
-    #[serde(default)]
-    pub scope: Option<Scope<T>>,
+object! {
+    /// What the queries of [`super::queries`] for people ask for, by the names that they give it. Each fills one field.
+    pub struct Data {
+        needed {}
+        optional {
+            /// A list of people.
+            pub list: Option<Listed>,
+            /// The namespace around a list.
+            pub scope: Option<Scope>,
+        }
+    }
 }
 
-/// A namespace with a list of people.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub struct Scope<T> {
-    /// The list.
-    #[serde(default)]
-    pub list: Option<Connection<T>>,
+object! {
+    /// A namespace with a list of people.
+    pub struct Scope {
+        needed {}
+        optional {
+            /// The list.
+            pub list: Option<Listed>,
+        }
+    }
 }
 
-/// A page of a GraphQL list. It may hold fewer nodes than asked for, even none, and not be the last.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
-pub struct Connection<T> {
-    /// The rows; `null` for one that the caller may not see.
-    pub nodes: Vec<Option<T>>,
-    /// What follows.
-    #[serde(rename = "pageInfo")]
-    pub page_info: PageInfo,
+object! {
+    /// A page of a GraphQL list as it came; [`super::connection`] reads its rows.
+    #[allow(non_snake_case, reason = "the names are those of the answer")]
+    pub struct Listed {
+        needed {
+            /// The rows.
+            pub edges: Vec<ListedEdge>,
+            /// What follows.
+            pub pageInfo: PageInfo,
+        }
+        optional {}
+    }
 }
 
-/// What follows a page of a GraphQL list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct PageInfo {
-    /// Cursor of the next page.
-    #[serde(rename = "endCursor", default)]
-    pub end_cursor: Option<String>,
-    /// Whether there is one.
-    #[serde(rename = "hasNextPage")]
-    pub has_next_page: bool,
+object! {
+    /// A row of a GraphQL list as it came.
+    pub struct ListedEdge {
+        needed {}
+        optional {
+            /// Cursor of the page behind it; asked for where cursors count rows.
+            pub cursor: Option<String>,
+            /// The row; `null` for one that the caller may not see.
+            pub node: Option<Node>,
+        }
+    }
+}
+
+/// A row that is not read yet: which type it has depends on the query. Reading it in a second step leaves one reader of
+/// lists in the component in place of one for each type.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Node(pub Box<RawValue>);
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for Node {}
+
+object! {
+    /// What follows a page of a GraphQL list.
+    #[allow(non_snake_case, reason = "the names are those of the answer")]
+    pub struct PageInfo {
+        needed {
+            /// Whether there is a next page.
+            pub hasNextPage: bool,
+        }
+        optional {
+            /// Its cursor.
+            pub endCursor: Option<String>,
+        }
+    }
 }
 
 object! {

@@ -162,7 +162,7 @@ impl From<QueryError> for Refusal {
             QueryError::Schema(sentence) => Self::NotInSchema(sentence),
             QueryError::NotPermitted(_) => Self::NotFound,
             QueryError::FineGrainedToken(sentence) => Self::Permission(sentence),
-            QueryError::TimedOut => Self::ServerError(503),
+            QueryError::TimedOut => Self::QueryFailed("the database took too long".to_owned()),
             QueryError::TooOften => Self::TooOften(None),
             QueryError::TooLarge(sentence) | QueryError::Other(sentence) => Self::QueryFailed(sentence),
         }
@@ -264,6 +264,23 @@ pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -
 /// Whatever else came, or that nothing did.
 pub fn decode<T: DeserializeOwned>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<Answer<T>, Refusal> {
     read(&answer?, clock)
+}
+
+/// Whether a refusal of GraphQL leaves REST readable: also where something before GitLab lets `/api/v4` through and nothing
+/// else.
+#[must_use]
+pub const fn is_of_graphql_alone(refusal: &Refusal) -> bool {
+    refusal.is_of_one_thing()
+        || matches!(
+            refusal,
+            Refusal::NotTheApi(_)
+                | Refusal::BrowserCheck(_)
+                | Refusal::NotAllowed
+                | Refusal::NotFound
+                | Refusal::NoSuchEndpoint
+                | Refusal::Permission(_)
+                | Refusal::Scope(_)
+        )
 }
 
 /// The part of [`read`] that is the same for all kinds of data, which keeps the component small.

@@ -184,7 +184,7 @@ fn errors_with_a_status_of_their_own() {
     assert_eq!((large.data, large.errors), (None, vec![QueryError::TooLarge("Query too large".to_owned())]));
     let slow = only(503, "Request timed out. Please try a less complex query or a smaller set of records.");
     assert_eq!((&slow.data, slow.errors.as_slice()), (&None, [QueryError::TimedOut].as_slice()));
-    assert_eq!(slow.into_data(), Err(Refusal::ServerError(503)));
+    assert_eq!(slow.into_data(), Err(Refusal::QueryFailed("the database took too long".to_owned())));
 }
 
 #[test]

@@ -8,26 +8,44 @@
 use serde::de::DeserializeOwned;
 
 use super::client::Client;
-use super::entities::{Data, Things};
+use super::entities::{Purchase, Things};
 use super::graphql::{self, Answer, Query, QueryError, Variable};
 use super::refusal::Refusal;
 use super::scalars::Id;
 use super::versions::{Feature, Release, has};
+use crate::transport::Response;
 
 /// Fields and arguments that can be left out, as bits: what a run has learned that this GitLab lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Optional(pub u8);
+pub struct Optional(pub u32);
 
-/// Name in the schema, bit, and what is missed without it.
-const OPTIONAL: [(&str, u8); 7] = [
-    ("lastDuoActivityOn", 1),
-    ("lastLoginAt", 2),
-    ("lastActivityOn", 4),
-    ("state", 8),
-    ("bot", 16),
-    ("filterByAssignedSeat", 32),
-    ("sort", 64),
+/// Names in the schema, each with the bit of its place. What is missing is unknown then, which is no failure. Names that
+/// are not here are those without which an answer says nothing.
+const OPTIONAL: [&str; 17] = [
+    "lastDuoActivityOn",
+    "lastLoginAt",
+    "lastActivityOn",
+    "state",
+    "bot",
+    "filterByAssignedSeat",
+    "sort",
+    "publicEmail",
+    "createdAt",
+    "addOnAssignments",
+    "purchasedQuantity",
+    "assignedQuantity",
+    "usersInLicenseCount",
+    "billableUsersCount",
+    "maximumUserCount",
+    "trial",
+    "expiresAt",
 ];
+
+/// A release that tells each add-on by its name.
+const BEFORE_THE_LIST: Release = (17, 4);
+
+/// How often a query is asked with less: GitLab names at most five unknown fields at once (`validate_max_errors`).
+const MOST_ROUNDS: usize = 5;
 
 impl Optional {
     /// What `release` is known to lack.
@@ -64,8 +82,13 @@ impl Optional {
         self.0 & Self::bit(name) == 0
     }
 
-    fn bit(name: &str) -> u8 {
-        OPTIONAL.iter().find(|(known, _)| *known == name).map_or(0, |(_, bit)| *bit)
+    /// What was learned since `before`, by its names in the schema.
+    pub fn since(self, before: Self) -> impl Iterator<Item = &'static str> {
+        OPTIONAL.into_iter().filter(move |name| before.asks(name) && !self.asks(name))
+    }
+
+    fn bit(name: &str) -> u32 {
+        OPTIONAL.iter().position(|known| *known == name).map_or(0, |place| 1 << place)
     }
 
     fn field(self, text: &mut String, name: &str, as_rest: &str) {
@@ -82,10 +105,18 @@ impl Optional {
 
 /// The fields of a person.
 fn person(optional: Optional) -> String {
-    let mut text = "id username name public_email: publicEmail".to_owned();
+    let mut text = "id username name".to_owned();
+    optional.field(&mut text, "publicEmail", "public_email");
     optional.field(&mut text, "state", "state");
     optional.field(&mut text, "bot", "bot");
     optional.field(&mut text, "lastActivityOn", "last_activity_on");
+    text
+}
+
+/// The same with the day of the account.
+fn account(optional: Optional) -> String {
+    let mut text = person(optional);
+    optional.field(&mut text, "createdAt", "created_at");
     text
 }
 
@@ -93,20 +124,27 @@ const PAGE: &str = "pageInfo { endCursor hasNextPage }";
 
 /// The license, for callers whom REST refuses it (`currentLicense`, B.5 of GitLab's EE schema, 13.x and later).
 #[must_use]
-pub fn license() -> Query {
-    Query::new(
-        "{ license: currentLicense { plan starts_at: startsAt expires_at: expiresAt user_limit: usersInLicenseCount \
-         active_users: billableUsersCount maximum_user_count: maximumUserCount trial } }",
-    )
+pub fn license(optional: Optional) -> Query {
+    let mut fields = "plan starts_at: startsAt".to_owned();
+    for (name, as_rest) in [
+        ("expiresAt", "expires_at"),
+        ("usersInLicenseCount", "user_limit"),
+        ("billableUsersCount", "active_users"),
+        ("maximumUserCount", "maximum_user_count"),
+        ("trial", "trial"),
+    ] {
+        optional.field(&mut fields, name, as_rest);
+    }
+    Query::new(&["{ license: currentLicense { ", &fields, " } }"].concat())
 }
 
 /// Accounts of an instance as everybody sees them. Blocked ones are not among them.
 #[must_use]
 pub fn users(optional: Optional, after: Option<&str>) -> Query {
     let text = [
-        "($after: String) { list: users(first: 100, after: $after) { nodes { created_at: createdAt ",
-        &person(optional),
-        " } ",
+        "($after: String) { list: users(first: 100, after: $after) { edges { node { ",
+        &account(optional),
+        " } } ",
         PAGE,
         " } }",
     ];
@@ -118,9 +156,9 @@ pub fn users(optional: Optional, after: Option<&str>) -> Query {
 pub fn group_members(path: &str, optional: Optional, after: Option<&str>) -> Query {
     let text = [
         "($path: ID!, $after: String) { scope: group(fullPath: $path) { list: groupMembers(relations: [DIRECT, \
-         INHERITED, DESCENDANTS, SHARED_FROM_GROUPS], first: 100, after: $after) { nodes { user { created_at: createdAt ",
-        &person(optional),
-        " } } ",
+         INHERITED, DESCENDANTS, SHARED_FROM_GROUPS], first: 100, after: $after) { edges { node { user { ",
+        &account(optional),
+        " } } } ",
         PAGE,
         " } } }",
     ];
@@ -129,15 +167,20 @@ pub fn group_members(path: &str, optional: Optional, after: Option<&str>) -> Que
 
 /// The add-ons that run, of a group or of the instance. Before 17.5 there is no list of them, only one by its name.
 #[must_use]
-pub fn purchases(group: Option<&Id>, release: Option<Release>) -> Query {
-    const FIELDS: &str = "{ id name bought: purchasedQuantity assigned: assignedQuantity }";
+pub fn purchases(group: Option<&Id>, release: Option<Release>, optional: Optional) -> Query {
+    let mut fields = "{ id name".to_owned();
+    optional.field(&mut fields, "purchasedQuantity", "bought");
+    optional.field(&mut fields, "assignedQuantity", "assigned");
+    fields.push_str(" }");
     let namespace = group.map_or(Variable::Null, |id| Variable::Text(["gid://gitlab/Group/", id.as_str()].concat()));
     let text = if has(release, Feature::PurchaseList) {
-        ["($ns: NamespaceID) { purchases: addOnPurchases(namespaceId: $ns) ", FIELDS, " }"].concat()
+        ["($ns: NamespaceID) { purchases: addOnPurchases(namespaceId: $ns) ", &fields, " }"].concat()
     } else {
         let mut text = "($ns: NamespaceID) {".to_owned();
         let mut one = |name: &str, add_on: &str| {
-            text.push_str(&[" ", name, ": addOnPurchase(addOnType: ", add_on, ", namespaceId: $ns) ", FIELDS].concat());
+            text.push_str(
+                &[" ", name, ": addOnPurchase(addOnType: ", add_on, ", namespaceId: $ns) ", &fields].concat(),
+            );
         };
         one("pro", "CODE_SUGGESTIONS");
         // The second add-on with seats came with 17.3.
@@ -163,15 +206,10 @@ pub fn holders(path: Option<&str>, add_on: &str, purchase: &Id, optional: Option
     let mut fields = person(optional);
     optional.field(&mut fields, "lastLoginAt", "last_login_at");
     optional.field(&mut fields, "lastDuoActivityOn", "last_duo_activity_on");
-    let list = [
-        &arguments,
-        ") { nodes { ",
-        &fields,
-        " held: addOnAssignments(addOnPurchaseIds: $ids, first: 1) { nodes { addOnPurchase { id } } } } ",
-        PAGE,
-        " }",
-    ]
-    .concat();
+    if optional.asks("addOnAssignments") {
+        fields.push_str(" held: addOnAssignments(addOnPurchaseIds: $ids, first: 1) { nodes { addOnPurchase { id } } }");
+    }
+    let list = [&arguments, ") { edges { cursor node { ", &fields, " } } ", PAGE, " }"].concat();
     let variables =
         "$type: GitlabSubscriptionsAddOnType!, $ids: [GitlabSubscriptionsAddOnPurchaseID!]!, $after: String";
     let text = match path {
@@ -200,31 +238,61 @@ fn cursor(after: Option<&str>) -> Variable {
     after.map_or(Variable::Null, |after| Variable::Text(after.to_owned()))
 }
 
-/// Ask for single things.
+/// Ask for single things, or for a page of people; where this GitLab lacks fields, again without them, and keep in mind
+/// which.
 ///
 /// # Errors
 /// When no answer of GraphQL came.
-pub fn ask(client: &mut Client<'_>, query: &Query) -> Result<Answer<Things>, Refusal> {
-    let answer = client.query(query)?;
-    graphql::read(&answer, client.clock())
-}
-
-/// Ask for a page of people; if this GitLab lacks fields, once more without them, and keep in mind which.
-///
-/// # Errors
-/// When no answer of GraphQL came.
-pub fn ask_list<T: DeserializeOwned>(
+pub fn ask<T: DeserializeOwned>(
     client: &mut Client<'_>,
     optional: &mut Optional,
     query: impl Fn(Optional) -> Query,
-) -> Result<Answer<Data<T>>, Refusal> {
-    let first = client.query(&query(*optional))?;
-    let first: Answer<Data<T>> = graphql::read(&first, client.clock())?;
-    if first.data.is_some() || !optional.learn(&first.errors) {
-        return Ok(first);
+) -> Result<Answer<T>, Refusal> {
+    let first = client.query(&query(*optional));
+    ask_again(client, optional, query, first)
+}
+
+/// The same where the first answer is there.
+///
+/// # Errors
+/// When no answer of GraphQL came.
+pub fn ask_again<T: DeserializeOwned>(
+    client: &mut Client<'_>,
+    optional: &mut Optional,
+    query: impl Fn(Optional) -> Query,
+    first: Result<Response, Refusal>,
+) -> Result<Answer<T>, Refusal> {
+    let mut answer: Answer<T> = graphql::decode(first, client.clock())?;
+    for _ in 0..MOST_ROUNDS {
+        if answer.data.is_some() || !optional.learn(&answer.errors) {
+            break;
+        }
+        let next = client.query(&query(*optional));
+        answer = graphql::decode(next, client.clock())?;
     }
-    let second = client.query(&query(*optional))?;
-    graphql::read(&second, client.clock())
+    Ok(answer)
+}
+
+/// Ask for the add-ons of a group or of the instance; with the answer that is there already, if there is one. A GitLab
+/// that hides its version is asked as a recent one first, and then as one before 17.5.
+///
+/// # Errors
+/// When no answer of GraphQL came, or what it says in place of the add-ons.
+pub fn ask_purchases(
+    client: &mut Client<'_>,
+    optional: &mut Optional,
+    group: Option<&Id>,
+    release: Option<Release>,
+    first: Option<Result<Response, Refusal>>,
+) -> Result<Vec<Purchase>, Refusal> {
+    let first = first.unwrap_or_else(|| client.query(&purchases(group, release, *optional)));
+    let mut answer: Answer<Things> =
+        ask_again(client, optional, |optional| purchases(group, release, optional), first)?;
+    if release.is_none() && answer.undefined_fields().any(|field| field == "addOnPurchases") {
+        answer = ask(client, optional, |optional| purchases(group, Some(BEFORE_THE_LIST), optional))?;
+    }
+    let Things { purchases, pro, enterprise, .. } = answer.into_data()?;
+    Ok(purchases.into_iter().flatten().chain(pro).chain(enterprise).collect())
 }
 
 #[cfg(test)]

@@ -78,6 +78,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether this may be so at one endpoint, for one group or one query, while GitLab answers elsewhere: an error of the
+    /// application itself, such as a statement that took too long, or an answer that makes no sense. Asking the same
+    /// again brings the same. A gateway that fails (502 to 504) fails for all.
+    #[must_use]
+    pub const fn is_of_one_thing(&self) -> bool {
+        matches!(
+            self,
+            Self::ServerError(500)
+                | Self::Unreadable(_)
+                | Self::Unexpected(..)
+                | Self::QueryFailed(_)
+                | Self::NotInSchema(_)
+        )
+    }
+
     /// JSON came, and not what this endpoint answers.
     #[must_use]
     pub fn another_service() -> Self {

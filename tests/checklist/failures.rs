@@ -17,7 +17,7 @@ fn item_8_over_after_once() {
         assert_whole(&stand_in, PREMIUM, &[]);
         let answers = stand_in.gitlab.requests();
         let users = answers.iter().filter(|request| request.path == "/api/v4/users").count();
-        assert_eq!(users, 5, "{fault}: four pages, one of them twice");
+        assert_eq!(users, 6, "{fault}: four pages, one of them twice, and who is the newest");
     }
 }
 

@@ -131,7 +131,8 @@ fn item_2_two_keyset_pages() {
         .filter(|request| request.path == "/api/v4/users")
         .map(|request| format!("{}?{}", request.path, request.query))
         .collect();
-    assert_eq!(asked.len(), 2, "{asked:?}");
+    // The last page looks like one whose headers were lost: who is the newest tells.
+    assert!(asked.len() == 3 && asked[2].contains("sort=desc&per_page=1"), "{asked:?}");
     let has_link = |path: &str| get(&stand_in, path, scenario.caller()).0.to_ascii_lowercase().contains("\nlink:");
     assert!(has_link(&asked[0]) && !has_link(&asked[1]));
 }

@@ -151,15 +151,37 @@ fn add_ons_that_are_refused_leave_the_seats_readable() {
     }
 }
 
+/// It ended the whole run for good once, although every seat could be read.
 #[test]
-fn trouble_with_add_ons_is_a_failure() {
+fn add_ons_that_fail_leave_the_seats_readable() {
     for answer in [
         json(
             503,
             r#"{"errors":[{"message":"Request timed out. Please try a less complex query or a smaller set of records."}]}"#,
         ),
         json(500, "{}"),
+        json(200, "[]"),
+        response(200, "text/html", "<html>Sign in</html>"),
+        response(403, "text/html", "<html>"),
     ] {
+        let mut lines = instance("18.9.1");
+        lines.push(line("/api/graphql addOnPurchases", answer.clone()));
+        let run = Run::to_the_end(&wanted(), lines);
+        assert_eq!((run.codes(), run.is_complete()), (vec!["add-ons-not-read"], false), "{answer:?}");
+        assert_eq!(run.ids(), ["1", "4"], "{answer:?}");
+
+        let mut lines = instance("18.9.1");
+        lines.push(pro(1));
+        lines.push(holders(5, answer.clone()));
+        let run = Run::to_the_end(&wanted(), lines);
+        assert_eq!((run.codes(), run.is_complete()), (vec!["add-on-seats-not-read"], false), "{answer:?}");
+    }
+}
+
+/// A gateway that fails, and a limit, are over in a while: the host comes back with the same cursor.
+#[test]
+fn what_passes_with_add_ons_is_a_failure() {
+    for answer in [response(502, "text/html", "<html>"), json(429, "{}")] {
         let mut lines = instance("18.9.1");
         lines.push(line("/api/graphql addOnPurchases", answer));
         let run = Run::until_it_stops(&wanted(), Script::new(lines));
@@ -226,7 +248,7 @@ fn a_field_that_is_unknown_is_left_out_once_and_for_the_whole_run() {
     lines.push(holders(5, of_instance(&people(&[9], None))));
     lines.push(holders(6, of_instance(&people(&[4], None))));
     let run = Run::to_the_end(&wanted(), lines);
-    assert_eq!((run.codes(), run.is_complete()), (vec![], true));
+    assert_eq!((run.codes(), run.is_complete()), (vec!["fields-not-known"], true));
     let asked: Vec<bool> = run.script.queries()[1..].iter().map(|body| body.contains("lastDuoActivityOn")).collect();
     assert_eq!(asked, [true, false, false, false]);
     assert_eq!(run.places.iter().map(|place| place.unknown_fields).collect::<Vec<_>>(), [0, 0, 1, 1]);

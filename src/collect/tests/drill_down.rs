@@ -14,6 +14,11 @@ fn membership(level: u16, since: &str, custom: &str) -> String {
     )
 }
 
+/// Requests sent for memberships.
+fn drilled(run: &Run) -> usize {
+    run.script.seen.iter().filter(|request| request.path_and_query().contains("/billable_members/")).count()
+}
+
 #[test]
 fn every_membership_of_each_holder_is_asked_for_if_that_is_wanted() {
     let mut lines = owner(&[9]);
@@ -48,7 +53,7 @@ fn every_membership_of_each_holder_is_asked_for_if_that_is_wanted() {
         (Some("Developer"), Some("2024-05-05")),
         "the list of members stands"
     );
-    assert_eq!(run.places[3].drilled, 4);
+    assert_eq!(drilled(&run), 4);
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn before_16_11_invited_groups_are_not_asked_for() {
     lines.push(memberships(9, 4, "memberships", list([membership(20, "2023-03-01T10:00:00Z", "null")])));
     lines.push(line(members_path(9, 1), last(list([]))));
     let run = Run::to_the_end(&com(&[("add_ons", "false"), ("memberships", "true")]), lines);
-    assert_eq!((run.assignments()[0].role.as_deref(), run.places[3].drilled), (Some("Reporter"), 1));
+    assert_eq!((run.assignments()[0].role.as_deref(), drilled(&run)), (Some("Reporter"), 1));
 }
 
 #[test]
@@ -132,6 +137,7 @@ fn memberships_have_a_budget() {
     let settings = com(&[("add_ons", "false"), ("memberships", "true")]);
     let mut lines = owner(&[9]);
     lines.extend(plan(9, "premium", 2, 2));
+    lines.push(line(members_path(9, 1), last(list([]))));
     let run = Run::until_it_stops(&settings, Script::new(lines));
     let mut place = run.places.last().unwrap().clone();
     let batch = |place: &Place, more: Vec<Line>| {
@@ -159,13 +165,36 @@ fn memberships_have_a_budget() {
 }
 
 #[test]
-fn trouble_with_one_membership_is_a_failure() {
+fn memberships_of_one_person_that_fail_are_missing_alone() {
     let mut lines = owner(&[9]);
     lines.extend(plan(9, "premium", 1, 1));
     lines.push(billable(9, 20, &[4]));
+    lines.push(line(members_path(9, 1), last(list([]))));
     lines.push(among(9, &[4], list([])));
     lines.push(memberships(9, 4, "memberships", json(500, "{}")));
     lines.push(memberships(9, 4, "indirect", list([])));
-    let run = Run::until_it_stops(&com(&[("add_ons", "false"), ("memberships", "true")]), Script::new(lines));
-    assert!(matches!(run.failure, Some(Failure::Upstream { status: 500, .. })), "{:?}", run.failure);
+    let run = Run::to_the_end(&com(&[("add_ons", "false"), ("memberships", "true")]), lines);
+    assert_eq!((run.codes(), run.is_complete()), (vec!["memberships-not-read"], true), "who holds a seat is known");
+}
+
+/// The list through invited groups is an experiment of GitLab's and may go. It took the other one with it once.
+#[test]
+fn without_invited_groups_the_other_memberships_are_read() {
+    let ids: Vec<u64> = (1..=20).collect();
+    let mut lines = owner(&[9]);
+    lines.extend(plan(9, "premium", 21, 21));
+    lines.push(line(members_path(9, 1), last(list([]))));
+    lines.push(line(billable_path(9, 20, 1), and_header(list(ids.iter().map(|id| holder(*id))), "x-next-page", "2")));
+    lines.push(among(9, &ids, list([])));
+    let direct = || list([membership(40, "2023-03-01T10:00:00Z", "null")]);
+    lines.extend(ids.iter().flat_map(|id| {
+        [memberships(9, *id, "memberships", direct()), memberships(9, *id, "indirect", json(404, NO_ROUTE))]
+    }));
+    lines.push(line(billable_path(9, 19, 2), last(list([holder(20), holder(21)]))));
+    lines.push(among(9, &[21], list([])));
+    lines.push(memberships(9, 21, "memberships", direct()));
+    let run = Run::to_the_end(&com(&[("add_ons", "false"), ("memberships", "true")]), lines);
+    assert_eq!((run.codes(), run.is_complete()), (vec!["memberships-not-read"], true), "said once");
+    assert!(run.warning("memberships-not-read").message.contains("invited groups"));
+    assert!(run.assignments().iter().all(|seat| seat.role.as_deref() == Some("Maintainer")));
 }

@@ -91,7 +91,7 @@ fn settings_that_this_instance_cannot_serve_are_said() {
 #[test]
 fn a_user_and_its_assignment_stand_together() {
     let body = r#"[{"id":7,"username":"g","state":"active","is_admin":false,"bot":false,"using_license_seat":false,"last_activity_on":null}]"#;
-    let run = run(vec![line(USERS, json(200, body))]);
+    let run = run(vec![line(USERS, json(200, body)), line(NEWEST, page(&[7]))]);
     match run.batches[1].entries.as_slice() {
         [Entry::User(user), Entry::Assignment(assignment)] => {
             assert_eq!((user.user_id.as_str(), user.activity), ("7", Activity::Never));
@@ -246,6 +246,42 @@ fn a_custom_role_that_reads_accounts_and_the_license_misses_nothing() {
     );
 }
 
+/// Something before GitLab hides the version: that is said, and nothing else is missing for it.
+#[test]
+fn a_version_that_is_hidden_stops_nothing() {
+    let hidden: [fn() -> Vec<Line>; 4] = [
+        || vec![line("/api/v4/metadata", json(200, r#"{"enterprise":true}"#))],
+        || vec![line("/api/v4/metadata", json(200, "{}"))],
+        || vec![line("/api/v4/metadata", response(403, "text/html", "<html>"))],
+        || vec![line("/api/v4/metadata", json(404, NO_ROUTE)), line("/api/v4/version", json(404, NO_ROUTE))],
+    ];
+    for metadata in hidden {
+        let license = LICENSE.replace("\"active_users\":3", "\"active_users\":1");
+        let mut lines = metadata();
+        lines.extend([
+            line("/api/v4/user", json(200, ADMIN)),
+            line("/api/v4/license", json(200, &license)),
+            line(USERS, page(&[1])),
+        ]);
+        let run = Run::to_the_end(&without_add_ons(), lines);
+        assert_eq!((run.codes(), run.is_complete()), (vec!["version-not-read"], true));
+        assert_eq!((run.source().product_version.as_deref(), run.source().edition), (None, Some("EE")));
+        assert_eq!(run.verdicts(), [("instance:premium", "1", Some(true))]);
+    }
+}
+
+/// What a plan makes free explains nothing once nothing is paid for.
+#[test]
+fn under_an_expired_license_no_rule_of_the_plan_is_given_as_a_reason() {
+    for (expired, reason) in [(false, Some("minimal-access")), (true, None)] {
+        let license = LICENSE.replace("\"expired\":false", &format!("\"expired\":{expired}"));
+        let mut lines = opening(json(200, METADATA), json(200, ADMIN), json(200, &license));
+        lines.push(line(USERS, list([row(1), row(2).replace("seat\":true", "seat\":false")])));
+        let run = Run::to_the_end(&without_add_ons(), lines);
+        assert_eq!(run.assignments()[1].non_consuming_reason, reason, "{expired}");
+    }
+}
+
 #[test]
 fn a_right_that_ends_in_the_middle_keeps_what_was_read() {
     for (answer, words) in [
@@ -254,13 +290,13 @@ fn a_right_that_ends_in_the_middle_keeps_what_was_read() {
         (json(403, FORBIDDEN), "403"),
         (json(403, r#"{"message":"403 Forbidden - Your account has been blocked."}"#), "has been blocked"),
         // Not an administrator any more, or Admin Mode switched on.
-        (list([r#"{"id":5,"username":"u5","state":"active"}"#.to_owned()]), "without administrators' fields"),
+        (list([r#"{"id":105,"username":"u5","state":"active"}"#.to_owned()]), "without administrators' fields"),
     ] {
-        let run = run(vec![line(USERS, keyset(&[1, 2], "aa")), line(format!("{USERS}&cursor=aa"), answer)]);
-        assert_eq!((run.ids(), run.is_complete()), (vec!["1", "2"], false), "{words}");
+        let run = run(vec![line(USERS, full_keyset(1, "aa")), line(format!("{USERS}&cursor=aa"), answer)]);
+        assert_eq!((run.ids().len(), run.is_complete()), (100, false), "{words}");
         assert_eq!(run.codes(), ["right-ended"]);
         let warning = run.warning("right-ended");
-        assert!(warning.message.contains("after 2 users") && warning.message.contains(words), "{warning:?}");
+        assert!(warning.message.contains("after 100 users") && warning.message.contains(words), "{warning:?}");
         let scope = warning.scope.as_deref().unwrap();
         assert!(scope.starts_with("GET /api/v4/users, page "), "{scope}");
         assert_eq!(run.batches[2].progress.stage, "ended");
@@ -279,7 +315,7 @@ fn a_right_that_ends_before_anybody_was_read_is_a_failure() {
 /// These may get better: the host comes back with the same cursor.
 #[test]
 fn trouble_in_the_middle_is_a_failure_and_no_end() {
-    let start = call(&mut Script::new([(USERS, keyset(&[1, 2], "aa"))]), Some(&usual_cursor())).unwrap();
+    let start = call(&mut Script::new([(USERS, full_keyset(1, "aa"))]), Some(&usual_cursor())).unwrap();
     for answer in
         [json(500, "{}"), response(502, "text/html", "<html>"), json(429, "{}"), response(200, "text/html", "<html>")]
     {
@@ -287,7 +323,7 @@ fn trouble_in_the_middle_is_a_failure_and_no_end() {
         let mut script = Script::new([(format!("{USERS}&cursor=aa"), answer)]);
         let failure = call(&mut script, Some(next(&start))).unwrap_err();
         assert!(!matches!(failure, Failure::Unauthorized { .. } | Failure::Forbidden { .. }), "{shown}: {failure:?}");
-        let mut script = Script::new([(format!("{USERS}&cursor=aa"), page(&[3]))]);
+        let mut script = Script::new([(format!("{USERS}&cursor=aa"), page(&[101]))]);
         assert!(matches!(
             call(&mut script, Some(next(&start))).unwrap().then,
             Then::End(Summary { complete: true, .. })

@@ -3,10 +3,9 @@
 use super::*;
 use crate::gitlab::endpoint::Page as Asked;
 
-/// A page with as many rows as were asked for.
-fn full(first: u64) -> Response {
-    let ids: Vec<u64> = (first..first + u64::from(ROWS_PER_PAGE)).collect();
-    page(&ids)
+/// A list from which something between took the headers.
+fn bare(ids: std::ops::RangeInclusive<u64>) -> Response {
+    stripped(ids.map(row))
 }
 
 fn rows(ids: std::ops::RangeInclusive<u64>) -> Response {
@@ -30,18 +29,23 @@ fn newest(id: u64) -> Line {
 
 #[test]
 fn keyset_pages_are_walked_to_the_one_without_a_next() {
-    let run =
-        run(vec![first(keyset(&[1, 5], "aa=")), after("aa%3D", keyset(&[9, 10], "bb")), after("bb", page(&[11]))]);
-    assert_eq!(run.ids(), ["1", "5", "9", "10", "11"]);
+    let run = run(vec![
+        first(full_keyset(1, "aa=")),
+        after("aa%3D", full_keyset(101, "bb")),
+        // Neither the last page nor the lost one of a proxy has a header.
+        after("bb", bare(201..=201)),
+        newest(201),
+    ]);
+    assert_eq!(run.ids().len(), 201);
     assert_eq!(run.stages(), [Stage::Users; 3]);
     let summary = run.summary();
     assert!(summary.complete);
-    assert_eq!((summary.counts.users, summary.counts.assignments, summary.requests), (5, 5, 6));
+    assert_eq!((summary.counts.users, summary.counts.assignments, summary.requests), (201, 201, 7));
     assert_eq!(run.codes(), ["allocated-differs"]);
     let message = &run.batches[3].warnings[0].message;
-    assert!(message.contains("3 seats") && message.contains("shows 5"), "{message}");
+    assert!(message.contains("3 seats") && message.contains("shows 201"), "{message}");
     assert_eq!(summary.counts.warnings, 1);
-    assert_eq!(run.batches[2].progress.done, 4);
+    assert_eq!(run.batches[2].progress.done, 200);
 }
 
 /// Windows overlap by the rows that were read last, so that a gap between them shows.
@@ -83,10 +87,10 @@ fn a_list_that_loops_ends_as_partial_and_says_where() {
 fn rows_out_of_order_make_the_run_partial_to_its_end() {
     let run = run(vec![first(keyset(&[4, 2, 4, 6], "aa")), after("aa", page(&[6, 8]))]);
     assert_eq!(run.ids(), ["4", "6", "8"]);
-    assert_eq!(codes(&run.batches[1].warnings), ["rows-out-of-order"]);
+    assert_eq!(codes(&run.batches[1].warnings), ["rows-out-of-order", "page-not-full"]);
     assert!(run.batches[1].warnings[0].message.starts_with("2 rows"));
     let summary = run.summary();
-    assert_eq!((summary.complete, summary.counts.users, summary.counts.warnings), (false, 3, 2));
+    assert_eq!((summary.complete, summary.counts.users, summary.counts.warnings), (false, 3, 3));
 }
 
 #[test]
@@ -121,14 +125,14 @@ fn a_list_that_never_holds_still_is_partial() {
 /// The end of a keyset has neither rows nor headers; who has the largest id tells it from a page that was lost.
 #[test]
 fn an_empty_page_is_an_end_if_nobody_follows() {
-    let pages = |newest: Line| vec![first(keyset(&[1, 2, 3], "aa")), after("aa", page(&[])), newest];
-    let whole = run(pages(newest(3)));
-    assert_eq!((whole.ids().len(), whole.is_complete(), whole.codes()), (3, true, vec![]));
+    let pages = |newest: Line| vec![first(full_keyset(1, "aa")), after("aa", stripped([])), newest];
+    let whole = run(pages(newest(100)));
+    assert_eq!((whole.ids().len(), whole.is_complete(), whole.codes()), (100, true, vec!["allocated-differs"]));
     assert_eq!(whole.summary().requests, 6);
     // The largest may have left since.
-    assert!(run(pages(newest(2))).is_complete());
-    let broken = run(pages(newest(4)));
-    assert_eq!((broken.ids().len(), broken.is_complete()), (3, false));
+    assert!(run(pages(newest(99))).is_complete());
+    let broken = run(pages(newest(101)));
+    assert_eq!((broken.ids().len(), broken.is_complete()), (100, false));
     assert_eq!(broken.codes(), ["list-does-not-advance"]);
     let empty = run(pages(line(NEWEST, page(&[]))));
     assert!(!empty.is_complete(), "somebody was there");
@@ -137,18 +141,49 @@ fn an_empty_page_is_an_end_if_nobody_follows() {
 #[test]
 fn an_end_that_cannot_be_made_sure_of_is_asked_for_again() {
     let mut lines = opening(json(200, METADATA), json(200, ADMIN), json(200, LICENSE));
-    lines.extend([first(keyset(&[1, 2, 3], "aa")), after("aa", page(&[])), line(NEWEST, json(500, "{}"))]);
+    lines.extend([first(full_keyset(1, "aa")), after("aa", stripped([])), line(NEWEST, json(500, "{}"))]);
     let run = Run::until_it_stops(&without_add_ons(), Script::new(lines));
     assert!(matches!(run.failure, Some(Failure::Upstream { status: 500, .. })), "{:?}", run.failure);
-    assert_eq!(run.ids().len(), 3);
+    assert_eq!(run.ids().len(), 100);
+}
+
+/// A page cut short by a proxy that takes the headers away looks like the last one. Somebody who is created while the list
+/// is read looks the same, and is delivered.
+#[test]
+fn a_short_page_without_headers_is_the_end_only_if_nobody_follows() {
+    let run = run(vec![
+        first(full_keyset(1, "aa")),
+        after("aa", bare(101..=150)),
+        newest(230),
+        line(numbered(3, 74), bare(149..=222)),
+        line(numbered(3, 100), bare(201..=230)),
+        newest(230),
+    ]);
+    assert_eq!((run.ids().len(), run.is_complete()), (230, true));
+}
+
+#[test]
+fn a_page_that_is_not_full_and_names_another_makes_the_run_partial() {
+    let run = run(vec![first(keyset(&[1, 2], "aa")), after("aa", page(&[3]))]);
+    assert_eq!((run.ids().len(), run.is_complete(), run.codes()), (3, false, vec!["page-not-full"]));
+    let scope = run.warning("page-not-full").scope.as_deref();
+    assert_eq!(scope, Some("GET /api/v4/users, page 1, after id 2"));
+}
+
+#[test]
+fn more_rows_than_were_asked_for_are_malformed() {
+    let failure = call(&mut Script::new([(USERS, rows(1..=101))]), Some(&usual_cursor())).unwrap_err();
+    let Failure::Malformed { why, explanation } = &failure else { panic!("{failure:?}") };
+    assert_eq!(why, "expected at most 100 rows, 101 came");
+    assert_eq!(explanation.endpoint.as_deref(), Some("GET /api/v4/users"));
 }
 
 /// Taken for the end once: a list cut off in its middle was reported as complete.
 #[test]
 fn an_empty_page_that_names_another_is_no_end() {
     for second in [keyset(&[], "bb"), keyset(&[], "aa"), and_header(page(&[]), "x-next-page", "3")] {
-        let run = run(vec![first(keyset(&[1, 2, 3], "aa")), after("aa", second)]);
-        assert_eq!((run.ids().len(), run.is_complete()), (3, false));
+        let run = run(vec![first(full_keyset(1, "aa")), after("aa", second)]);
+        assert_eq!((run.ids().len(), run.is_complete()), (100, false));
         assert_eq!(run.codes(), ["list-does-not-advance"]);
         assert!(run.warnings()[0].message.contains("empty page"), "{:?}", run.warnings());
     }
@@ -171,10 +206,10 @@ fn a_run_without_any_account_is_a_failure() {
 #[test]
 fn a_list_stripped_of_its_headers_is_walked_by_number() {
     let run = run(vec![
-        first(full(1)),
-        line(numbered(2, 99), rows(100..=198)),
-        line(numbered(3, 98), rows(197..=294)),
-        line(numbered(4, 97), rows(292..=302)),
+        first(bare(1..=100)),
+        line(numbered(2, 99), bare(100..=198)),
+        line(numbered(3, 98), bare(197..=294)),
+        line(numbered(4, 97), bare(292..=302)),
         newest(302),
     ]);
     assert_eq!(run.ids().len(), 302);
@@ -185,32 +220,40 @@ fn a_list_stripped_of_its_headers_is_walked_by_number() {
 
 #[test]
 fn a_stripped_list_whose_end_is_not_the_end_is_partial() {
-    let run = run(vec![first(full(1)), line(numbered(2, 99), rows(100..=120)), newest(121)]);
+    let run = run(vec![
+        first(bare(1..=100)),
+        line(numbered(2, 99), bare(100..=120)),
+        newest(121),
+        line(numbered(8, 17), bare(120..=120)),
+        newest(121),
+    ]);
     assert_eq!((run.ids().len(), run.is_complete()), (120, false));
     assert_eq!(run.codes(), ["list-does-not-advance"]);
 }
 
 #[test]
 fn a_full_first_page_without_headers_costs_two_requests_more() {
-    let run = run(vec![first(full(1)), line(numbered(2, 99), page(&[100])), newest(100)]);
+    let run = run(vec![first(bare(1..=100)), line(numbered(2, 99), bare(100..=100)), newest(100)]);
     assert_eq!((run.ids().len(), run.batches.len()), (100, 3));
     assert!(run.is_complete());
 }
 
 #[test]
 fn a_full_page_is_the_last_if_nobody_follows_or_a_header_says_so() {
-    let pages = |newest: Line| vec![first(keyset(&[1], "aa")), after("aa", full(2)), newest];
-    let whole = run(pages(newest(101)));
-    assert_eq!((whole.ids().len(), whole.batches.len(), whole.is_complete()), (101, 3, true));
-    let cut = run(pages(newest(102)));
-    assert_eq!((cut.ids().len(), cut.is_complete()), (101, false), "the header that leads on was lost");
+    let pages = |newest: Line| vec![first(full_keyset(1, "aa")), after("aa", bare(101..=200)), newest];
+    let whole = run(pages(newest(200)));
+    assert_eq!((whole.ids().len(), whole.batches.len(), whole.is_complete()), (200, 3, true));
+    let mut cut = pages(newest(201));
+    cut.extend([line(numbered(3, 99), bare(199..=200)), newest(201)]);
+    let cut = run(cut);
+    assert_eq!((cut.ids().len(), cut.is_complete()), (200, false), "the header that leads on was lost");
     let said = run(vec![first(and_header(full(1), "x-next-page", "2")), line(numbered(2, 99), last(rows(100..=198)))]);
     assert_eq!((said.ids().len(), said.batches.len(), said.is_complete()), (198, 3, true));
 }
 
 #[test]
 fn a_stripped_list_that_ignores_numbers_is_partial() {
-    let run = run(vec![first(full(1)), line(numbered(2, 99), full(1))]);
+    let run = run(vec![first(bare(1..=100)), line(numbered(2, 99), bare(1..=99))]);
     assert_eq!((run.ids().len(), run.is_complete()), (100, false));
     assert_eq!(run.codes(), ["list-does-not-advance"]);
     assert!(run.warnings()[0].message.contains("rows already read"), "{:?}", run.warnings());
@@ -287,21 +330,21 @@ fn the_same_cursor_gives_the_same_page_again() {
     assert_eq!((place.walk.page(), place.seats), (Asked::Cursor("aa".to_owned()), 2));
 }
 
-/// Only the instance's list of users has another end that can be asked for.
+/// Only the instance's list of users has another end that can be asked for; of others, the row behind the last.
 #[test]
 fn a_list_of_seats_without_headers_is_judged_by_the_seats_that_were_counted() {
-    for (counted, complete) in [(100, true), (99, true), (101, false)] {
+    for (counted, follows) in [(100, false), (99, false), (101, false), (101, true)] {
         let com = settings_of("gitlab.com", &[("group", "g9"), ("add_ons", "false")]);
         let namespace = format!(
             r#"{{"id":9,"kind":"group","full_path":"g9","parent_id":null,"plan":"free","billable_members_count":{counted}}}"#
         );
         let seats =
-            |ids: std::ops::RangeInclusive<u64>| list(ids.map(|id| format!(r#"{{"id":{id},"username":"u{id}"}}"#)));
+            |ids: std::ops::RangeInclusive<u64>| stripped(ids.map(|id| format!(r#"{{"id":{id},"username":"u{id}"}}"#)));
         let among = |ids: std::ops::RangeInclusive<u64>| {
             let ids: Vec<String> = ids.map(|id| format!("&user_ids%5B%5D={id}")).collect();
             line(format!("/api/v4/groups/9/members/all?show_seat_info=true&per_page=100{}", ids.concat()), list([]))
         };
-        let lines = vec![
+        let mut lines = vec![
             line("/api/v4/metadata", json(200, METADATA)),
             line("/api/v4/user", json(200, MEMBER)),
             line("/api/v4/namespaces/g9", json(200, &namespace)),
@@ -311,12 +354,16 @@ fn a_list_of_seats_without_headers_is_judged_by_the_seats_that_were_counted() {
             among(1..=100),
             line("/api/v4/groups/9/billable_members?per_page=99&page=2", seats(100..=100)),
         ];
+        if counted != 100 {
+            let behind = if follows { seats(101..=101) } else { stripped([]) };
+            lines.push(line("/api/v4/groups/9/billable_members?per_page=1&page=101", behind));
+        }
         let run = Run::to_the_end(&com, lines);
-        assert_eq!((run.ids().len(), run.is_complete()), (100, complete), "{counted}");
-        let expected: &[&str] = match counted {
-            100 => &[],
-            99 => &["allocated-differs"],
-            _ => &["list-ended-early"],
+        assert_eq!((run.ids().len(), run.is_complete()), (100, !follows), "{counted}");
+        let expected: &[&str] = match (counted, follows) {
+            (100, _) => &[],
+            (_, false) => &["allocated-differs"],
+            (_, true) => &["list-does-not-advance"],
         };
         assert_eq!(run.codes(), expected);
     }
@@ -381,16 +428,16 @@ fn going_forward_again_over_known_rows_has_an_end() {
     let configuration = without_add_ons();
     let lines = vec![first(and_header(full(1), "x-next-page", "2"))];
     let start = call(&mut Script::new(lines), Some(&usual_cursor())).unwrap();
-    let known = || and_header(rows(2..=100), "x-next-page", "3");
-    let call = |cursor: &str, path: String| {
-        collect(&configuration, &Credential::Injected, Some(cursor), &mut Script::new([line(path, known())]), &NOW)
-            .unwrap()
+    let known = |size: u8| and_header(rows(2..=u64::from(size) + 1), "x-next-page", "3");
+    let call = |cursor: &str, number: u64, size: u8| {
+        let mut script = Script::new([line(numbered(number, size), known(size))]);
+        collect(&configuration, &Credential::Injected, Some(cursor), &mut script, &NOW).unwrap()
     };
     let cursor = next(&start).replace("\"shifts\":0", "\"shifts\":50");
-    let forward = call(&cursor, numbered(2, 99));
+    let forward = call(&cursor, 2, 99);
     assert_eq!((forward.entries.len(), codes(&forward.warnings)), (0, vec![]));
     let Asked::Window(window) = place_in(&forward, &configuration).walk.page() else { panic!("{forward:?}") };
-    let end = call(next(&forward), numbered(window.number, window.size));
+    let end = call(next(&forward), window.number, window.size);
     assert_eq!(codes(&end.warnings), ["list-does-not-advance"]);
     assert!(matches!(end.then, Then::End(Summary { complete: false, .. })));
 }

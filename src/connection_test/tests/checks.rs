@@ -150,6 +150,25 @@ fn versions_are_judged() {
     }
 }
 
+/// The address is shown to be GitLab's by who the token's user is.
+#[test]
+fn a_version_that_is_hidden_is_a_warning() {
+    for metadata in [json(200, "{}"), json(403, r#"{"message":"403 Forbidden"}"#), response(403, "text/html", "<html>")]
+    {
+        let report = GitLab { metadata, ..GitLab::default() }.report();
+        assert_eq!(passed(&report, "address"), "GitLab answers at https://gitlab.example.");
+        assert_warned(&report, "version", "does not tell its version", "/api/v4/metadata");
+        assert_eq!(report.outcome, Status::Warn, "{report:?}");
+    }
+    let user = json(200, r#"{"hello":"world"}"#);
+    assert_fails(
+        GitLab { metadata: json(200, "{}"), user, ..GitLab::default() },
+        "address",
+        "another service",
+        "address",
+    );
+}
+
 #[test]
 fn a_version_that_fails_is_a_failure_of_the_address() {
     let gitlab = GitLab { metadata: json(500, "{}"), ..GitLab::default() };

@@ -171,8 +171,8 @@ fn assignment(user: &UserFacts, license: &LicenseFacts, pool_id: &str, release: 
         (false, _) => match (user.kind, license.plan) {
             (AccountKind::ServiceAccount, _) => Some("service-account"),
             (AccountKind::ProjectBot, _) => Some("bot"),
-            (_, "ultimate") => Some("guest-or-no-membership"),
-            (_, "premium") if release >= (18, 9) => Some("minimal-access"),
+            (_, "ultimate") if !license.expired => Some("guest-or-no-membership"),
+            (_, "premium") if !license.expired && release >= (18, 9) => Some("minimal-access"),
             _ => None,
         },
     };
