@@ -78,30 +78,40 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     if goes_on {
         return Ok(());
     }
-    if let Some(assigned) = add_on.assigned.filter(|assigned| *assigned > place.seats && place.whole) {
-        let since = if lists_holders { "" } else { ", since this version passes over blocked accounts" };
-        page.warn(
-            "add-on-seats-not-all",
-            format!(
-                "GitLab counts {assigned} seats of {} given to people and lists {} of them{since}. Who has the others is unknown.",
-                quoted(&add_on.name),
-                place.seats
-            ),
-            Some(pool_id),
-        );
-        place.whole = false;
-    } else if let Some(assigned) = add_on.assigned.filter(|assigned| *assigned != place.seats && place.whole) {
-        page.warn(
-            "allocated-differs",
-            format!(
-                "GitLab counts {assigned} seats of {} given to people, and its list of them shows {}.",
-                quoted(&add_on.name),
-                place.seats
-            ),
-            Some(pool_id),
-        );
+    if place.whole {
+        compare(&add_on, lists_holders, pool_id, place, page);
     }
     next(place)
+}
+
+/// Compare a list that was read to its end with the number that GitLab gives for it. Before 17.5 the list passes over those
+/// who were blocked, so that only the number shows whether there are any.
+fn compare(add_on: &AddOn, lists_holders: bool, pool_id: String, place: &mut Place, page: &mut Page) {
+    let (name, listed) = (quoted(&add_on.name), place.seats);
+    let (code, message) = match add_on.assigned {
+        Some(assigned) if assigned > listed => {
+            let since = if lists_holders { "" } else { ", since this version passes over blocked accounts" };
+            (
+                "add-on-seats-not-all",
+                format!(
+                    "GitLab counts {assigned} seats of {name} given to people and lists {listed} of them{since}. Who has the others is unknown."
+                ),
+            )
+        }
+        None if !lists_holders => (
+            "add-on-seats-not-all",
+            format!(
+                "This version of GitLab passes over blocked accounts in its list of seats of {name}, and does not tell how many are given; more people than the {listed} listed may hold one."
+            ),
+        ),
+        Some(assigned) if assigned < listed => (
+            "allocated-differs",
+            format!("GitLab counts {assigned} seats of {name} given to people, and its list of them shows {listed}."),
+        ),
+        Some(_) | None => return,
+    };
+    place.whole &= code != "add-on-seats-not-all";
+    page.warn(code, message, Some(pool_id));
 }
 
 fn next(place: &mut Place) -> Result<(), Failure> {

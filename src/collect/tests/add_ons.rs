@@ -370,6 +370,21 @@ fn an_older_version_is_asked_for_each_add_on_and_lists_who_may_have_one() {
     }
 }
 
+/// The number was the only sign of those who were blocked. Without it the list was called whole once.
+#[test]
+fn an_older_version_that_does_not_tell_how_many_seats_are_given_is_not_believed() {
+    let mut lines = instance("17.4.2");
+    lines.push(line("/api/graphql addOnPurchase(", undefined("assignedQuantity")));
+    let body =
+        r#"{"data":{"pro":{"id":"gid://gitlab/GitlabSubscriptions::AddOnPurchase/5","name":"CODE_SUGGESTIONS"}}}"#;
+    lines.push(line("/api/graphql addOnPurchase(", json(200, body)));
+    let holder = people(&[4], None).replace(r#""bot":false"#, r#""bot":false,"held":{"nodes":[{}]}"#);
+    lines.push(holders(5, of_instance(&holder)));
+    let run = Run::to_the_end(&wanted(), lines);
+    assert_eq!((run.codes(), run.is_complete()), (vec!["fields-not-known", "add-on-seats-not-all"], false));
+    assert!(run.warning("add-on-seats-not-all").message.contains("the 1 listed"));
+}
+
 #[test]
 fn an_older_version_tells_of_both_add_ons_with_seats() {
     let body = format!(
