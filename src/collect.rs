@@ -166,7 +166,7 @@ fn does_not_fit(error: BadCursor) -> Failure {
 
 /// Whether a refusal says that this caller may not read this, and not that GitLab is in trouble: then something else
 /// can be read all the same.
-const fn is_no_right(refusal: &Refusal) -> bool {
+pub const fn is_no_right(refusal: &Refusal) -> bool {
     matches!(
         refusal,
         Refusal::NotAllowed

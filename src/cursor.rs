@@ -112,10 +112,16 @@ object! {
             pub direct_only: bool,
             /// Whether every page of every list was read so far.
             pub whole: bool,
+            /// The same of the list that is read.
+            pub list_whole: bool,
             /// Holders of a seat delivered in the list that is read.
             pub seats: u64,
             /// GitLab's own number, to compare with [`Self::seats`] at the end of that list.
             pub allocated: Option<u64>,
+            /// Whether [`Self::allocated`] was counted for this run, and not up to a day before.
+            pub counted_now: bool,
+            /// Whether it was said that roles of this group may be missing.
+            pub roles_missed: bool,
             /// The pool that the assignments belong to; none where GitLab knows no seats.
             pub pool_id: Option<String>,
             /// Plan of the license or of the group.
@@ -165,8 +171,11 @@ impl Place {
             drilled: 0,
             direct_only: false,
             whole: true,
+            list_whole: true,
             seats: 0,
             allocated: None,
+            counted_now: false,
+            roles_missed: false,
             pool_id: None,
             plan: None,
             guests_free: None,
@@ -180,6 +189,7 @@ impl Place {
     pub fn turn_to(&mut self, stage: Stage, walk: Walk) {
         self.stage = stage;
         self.walk = walk;
+        self.list_whole = true;
         self.seats = 0;
     }
 

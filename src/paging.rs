@@ -25,12 +25,12 @@ use crate::gitlab::json::object;
 use crate::gitlab::scalars::Id;
 use crate::transport::Response;
 
-mod connection;
+mod cursors;
 mod keyset;
 pub mod next;
 mod windows;
 
-pub use connection::Cursors;
+pub use cursors::Cursors;
 use next::BadNext;
 
 /// How often a walk goes back for rows that slipped through, before it gives up.
@@ -62,7 +62,7 @@ object! {
             pub overlaps: bool,
             /// Whether the page to ask for is the one row that there must not be.
             pub probes: bool,
-            /// Stands for the ids of the page before; GraphQL.
+            /// Stands for the ids of an earlier page; GraphQL.
             pub print: Option<u64>,
         }
     }
@@ -73,6 +73,8 @@ object! {
 pub enum Break {
     /// It came back to rows already read, or sent an empty page and named another.
     DoesNotAdvance,
+    /// It ended, and others follow.
+    NotTheEnd,
     /// It ended before the number of rows that it announces.
     EndedEarly {
         /// That number.
@@ -174,7 +176,7 @@ impl Walk {
                 if self.probes {
                     return Ok(self.take_probe(&rows, total));
                 }
-                Ok(self.take_window(window, &next, total, rows, id))
+                Ok(self.take_window(window, &next, (total, next::per_page(response)), rows, id))
             }
             asked @ (Page::First | Page::Cursor(_)) => {
                 not_more(rows.len(), ROWS_PER_PAGE)?;
@@ -194,7 +196,7 @@ impl Walk {
 
     /// Take the row behind the last: nothing if that was the last.
     fn take_probe<T>(&mut self, rows: &[T], total: Option<u64>) -> Taken<T> {
-        let then = if rows.is_empty() { self.done(total) } else { Then::Broken(Break::DoesNotAdvance) };
+        let then = if rows.is_empty() { self.done(total) } else { Then::Broken(Break::NotTheEnd) };
         Taken::nothing(total, then)
     }
 

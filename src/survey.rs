@@ -19,9 +19,11 @@ use crate::configuration::settings::{Deployment, Settings};
 use crate::gitlab::client::{Ask, Client, UNANSWERED};
 use crate::gitlab::endpoint::{Endpoint, Page, Window};
 use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
+use crate::gitlab::graphql::{Answer, QueryError};
 use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::{Refusal, decode};
 use crate::gitlab::versions::{self, Release};
+use crate::quoting::quoted;
 use crate::seats;
 use crate::transport::Response;
 
@@ -89,6 +91,20 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether Admin Mode is what stops an administrator: it lets `/user` tell the flag and `/users` answer with less in
+    /// it, to a token without the scope (15.8+). A refused list, or a token that has the scope, has another cause.
+    #[must_use]
+    pub fn is_stopped_by_admin_mode(&self) -> bool {
+        let is_admin = self.identity.user.as_ref().is_ok_and(|user| user.is_admin == Some(true));
+        let scopes = self.identity.token.as_ref().and_then(|token| token.as_ref().ok()?.scopes.as_ref());
+        let has_scope = scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == "admin_mode"));
+        let row = self.row.as_ref().and_then(|row| row.as_ref().ok()?.as_ref());
+        is_admin
+            && !has_scope
+            && row.is_some_and(|row| !seats::has_full_rows(row))
+            && versions::has(self.identity.release(), versions::Feature::AdminModeScope)
+    }
+
     /// Whether `/users` has the rows of an administrator.
     #[must_use]
     pub fn has_full_rows(&self) -> bool {
@@ -112,7 +128,8 @@ pub enum For {
 /// Ask a self-managed instance.
 pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
     let clock = client.clock();
-    let (identity, license) = identity(client, &Endpoint::License, purpose);
+    let (identity, more) = identity(client, &[&Endpoint::License], purpose);
+    let license = more.into_iter().next().unwrap_or(UNANSWERED);
     let licensing = match decode::<Option<License>>(license, clock) {
         Ok(Some(license)) if license == License::default() => Err(Refusal::another_service()),
         Ok(Some(license)) => Ok(Licensing::Read(license)),
@@ -133,8 +150,13 @@ pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
     if let Ok(Licensing::Hidden(seen)) = &mut instance.licensing {
         let mut optional = Optional::default();
         match queries::ask(client, &mut optional, queries::license) {
-            Ok(answer) => *seen = answer.data.and_then(|things: Things| things.license).map(License::from),
             // What passes is no answer: the same license would be another pool a day later.
+            Ok(Answer { errors, .. })
+                if errors.iter().any(|error| matches!(error, QueryError::TimedOut | QueryError::TooOften)) =>
+            {
+                instance.licensing = Err(errors.into_iter().next().map_or(Refusal::TooOften(None), Refusal::from));
+            }
+            Ok(Answer { data, .. }) => *seen = data.and_then(|things: Things| things.license).map(License::from),
             Err(refusal @ (Refusal::NoAnswer(_) | Refusal::TooOften(_) | Refusal::ServerError(_))) => {
                 instance.licensing = Err(refusal);
             }
@@ -158,12 +180,14 @@ pub struct Groups {
 pub enum Found {
     /// The one of the settings; its role shows when it is read.
     Named(Namespace),
-    /// The first of those with at least this role, and whether the list is to be walked from its start.
+    /// The first of those with at least this role.
     Listed {
         /// [`OWNER`] or [`MAINTAINER`].
         role: u16,
         /// The first groups.
         groups: Vec<Namespace>,
+        /// Those of the first groups of a Maintainer in which the caller is no Owner, if an Owner of others.
+        left_out: Vec<Namespace>,
     },
     /// None.
     Nothing,
@@ -175,7 +199,11 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
     let clock = client.clock();
     let listed = |role| Endpoint::Groups { role, window: Window { number: 1, size: GROUPS_PER_PAGE } };
     let first = settings.group.as_ref().map_or_else(|| listed(OWNER), |group| Endpoint::Namespace(group.clone()));
-    let (identity, first) = identity(client, &first, purpose);
+    let maintained = listed(MAINTAINER);
+    let more = if settings.group.is_some() { vec![&first] } else { vec![&first, &maintained] };
+    let (identity, more) = identity(client, &more, purpose);
+    let mut more = more.into_iter();
+    let first = more.next().unwrap_or(UNANSWERED);
     if identity.user.is_err() {
         // Without a user `/groups` answers 200 with public groups.
         return Groups { identity, found: Ok(Found::Nothing) };
@@ -184,29 +212,39 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
         decode::<Namespace>(first, clock).map(Found::Named)
     } else {
         decode::<Vec<Namespace>>(first, clock).and_then(|groups| {
+            let maintained = decode::<Vec<Namespace>>(more.next().unwrap_or(UNANSWERED), clock);
             if !groups.is_empty() {
-                return Ok(Found::Listed { role: OWNER, groups });
+                // On a full page an Owner's own groups may come behind: nothing can be said of those that are not there.
+                let is_full = groups.len() >= usize::from(GROUPS_PER_PAGE);
+                let mut left_out = if is_full { Vec::new() } else { maintained.unwrap_or_default() };
+                left_out.retain(|group| !groups.iter().any(|owned| owned.id == group.id));
+                return Ok(Found::Listed { role: OWNER, groups, left_out });
             }
-            let groups: Vec<Namespace> = decode(client.ask(&listed(MAINTAINER)), clock)?;
-            Ok(if groups.is_empty() { Found::Nothing } else { Found::Listed { role: MAINTAINER, groups } })
+            let groups = maintained?;
+            Ok(if groups.is_empty() {
+                Found::Nothing
+            } else {
+                Found::Listed { role: MAINTAINER, groups, left_out: Vec::new() }
+            })
         })
     };
     Groups { identity, found }
 }
 
-/// Version, user and, for a test, token, together with one thing more.
-fn identity(client: &mut Client<'_>, more: &Endpoint, purpose: For) -> (Identity, Result<Response, Refusal>) {
+/// Version, user and, for a test, token, together with some things more.
+fn identity(client: &mut Client<'_>, more: &[&Endpoint], purpose: For) -> (Identity, Vec<Result<Response, Refusal>>) {
     let clock = client.clock();
-    let mut asks = vec![Ask::Get(&Endpoint::Metadata), Ask::Get(&Endpoint::CurrentUser), Ask::Get(more)];
+    let mut asks = vec![Ask::Get(&Endpoint::Metadata), Ask::Get(&Endpoint::CurrentUser)];
     if purpose == For::Test {
         asks.push(Ask::Get(&Endpoint::TokenSelf));
     }
+    asks.extend(more.iter().map(|endpoint| Ask::Get(endpoint)));
     let mut answers = client.send(&asks).into_iter();
     let mut next = || answers.next().unwrap_or(UNANSWERED);
     let mut metadata: Result<Metadata, Refusal> = decode(next(), clock);
     let user: Result<CurrentUser, Refusal> = decode(next(), clock);
-    let more = next();
     let token = (purpose == For::Test).then(|| decode(next(), clock));
+    let more = more.iter().map(|_| next()).collect();
     // Before 15.2 only the older of the two endpoints is there.
     if metadata == Err(Refusal::NoSuchEndpoint) {
         metadata = decode(client.ask(&Endpoint::Version), clock);
@@ -225,6 +263,21 @@ fn identity(client: &mut Client<'_>, more: &Endpoint, purpose: For) -> (Identity
 /// Whether a refusal says that this one thing is not to be had, and nothing of GitLab's state or of the token.
 const fn hides(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::NoSuchEndpoint | Refusal::NotFound | Refusal::NotAllowed | Refusal::BrowserCheck(403))
+}
+
+/// What is said of groups that an Owner of others is only a Maintainer of.
+pub fn left_out(groups: &[Namespace]) -> String {
+    let paths: Vec<String> = groups.iter().take(5).map(path).collect();
+    let more = if groups.len() > 5 { " and others" } else { "" };
+    format!(
+        "The token's user is a Maintainer and no Owner of {}{more}: these groups are left out, since only Owners see all seats.",
+        paths.join(", ")
+    )
+}
+
+/// The path of a group, for people.
+pub fn path(group: &Namespace) -> String {
+    quoted(group.full_path.as_deref().or(group.name.as_deref()).unwrap_or_default())
 }
 
 /// What the settings are about.

@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::support::{self, Cli, StandIn, expected};
 
 const USERS: u32 = 650;
-/// Four requests of the first page, seven pages of users.
-const REQUESTS: u64 = 11;
+/// Four requests of the first page, seven pages of users, and who is the newest.
+const REQUESTS: u64 = 12;
 
 fn stand_in() -> StandIn {
     // Slow enough that a kill between two pages finds the run between these pages.

@@ -4,7 +4,7 @@
 //! page; with `memberships`, from all memberships of each holder, two requests a person, within [`MOST_DRILLED`].
 //!
 //! Refuses to go on without role and date in silence: where GitLab does not give them, as to owners of groups that are
-//! synchronised with LDAP, a warning says so once a group.
+//! synchronised with LDAP, a warning says so once a group. Refuses an empty list: an Owner holds a seat.
 
 use super::endings::{ListName, allocated_differs, bad_page, judge};
 use super::{Page, ask_rows, can_be_left, fail, is_no_right, leave};
@@ -76,15 +76,25 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     };
     let came = rows.len();
     let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_page(error, endpoint.name()))?;
-    if taken.then == Then::Unsure && place.allocated == Some(place.walk.rows) {
+    if taken.then == Then::Unsure && place.counted_now && place.allocated == Some(place.walk.rows) {
         // The number that was counted for this run is as good as a header.
         taken.then = Then::Done;
     }
     place.walk.press_on(&mut taken);
     page.expected = taken.total;
     let goes_on = judge(&taken, list, came, place, page);
-    let members = members_among(client, &group.id, &taken.rows, page)?;
-    let memberships = drill(client, &group.id, &taken.rows, place, page)?;
+    // A right that ends here has let the page itself be read: its holders are delivered, without more about them.
+    let mut ended = Ok(());
+    let members = members_among(client, &group.id, &taken.rows, place, page);
+    let members = members.unwrap_or_else(|failure| {
+        ended = Err(failure);
+        Vec::new()
+    });
+    let memberships = if ended.is_ok() { drill(client, &group.id, &taken.rows, place, page) } else { Ok(Vec::new()) };
+    let memberships = memberships.unwrap_or_else(|failure| {
+        ended = Err(failure);
+        Vec::new()
+    });
     for (number, row) in taken.rows.into_iter().enumerate() {
         let member = members.iter().find(|member| member.id == row.id);
         let drilled = memberships.get(number).map(Vec::as_slice).unwrap_or_default();
@@ -93,10 +103,18 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         page.entries.push(Entry::User(seats::user(row, true, settings.identity)));
         page.entries.push(Entry::Assignment(assignment));
     }
+    ended?;
     if goes_on {
         return Ok(());
     }
-    if place.whole {
+    if place.list_whole && place.walk.rows == 0 {
+        page.warn(
+            "seats-not-read",
+            "GitLab's list of seats of this group is empty, although its Owner holds one at least. Who holds the seats is unknown.",
+            Some(name),
+        );
+        place.whole = false;
+    } else if place.list_whole {
         allocated_differs(place, page, "The group", "seats");
     }
     leave(place);
@@ -108,6 +126,7 @@ fn members_among(
     client: &mut Client<'_>,
     group: &Id,
     rows: &[PersonRow],
+    place: &mut Place,
     page: &mut Page,
 ) -> Result<Vec<PersonRow>, Failure> {
     if rows.is_empty() {
@@ -118,30 +137,54 @@ fn members_among(
         Endpoint::MembersAmong { group: group.clone(), users: rows.iter().map(|row| row.id.clone()).collect() };
     match ask_rows(client, &endpoint) {
         Ok((answer, members)) => {
-            if !is_all(&answer, members.len()) {
-                page.warn(
-                    "roles-not-read",
-                    "GitLab's list of members for this page was cut short; roles and dates of membership are missing.",
-                    Some(endpoint.name()),
-                );
-            }
+            let words = match came(&answer, members.len()) {
+                Came::Whole => return Ok(members),
+                Came::Cut => "A list of members was cut short",
+                Came::NotSaid => "Something before GitLab takes the headers of its lists away",
+            };
+            roles_missed(words, endpoint.name(), place, page);
             Ok(members)
         }
         Err(refusal) if can_be_left(&refusal) => {
-            page.warn(
-                "roles-not-read",
-                format!("Roles and dates of membership cannot be read: {}", refusal.explanation(settings).message),
-                Some(endpoint.name()),
-            );
+            let words = refusal.explanation(settings).message;
+            roles_missed(words.trim_end_matches('.'), endpoint.name(), place, page);
             Ok(Vec::new())
         }
         Err(refusal) => Err(fail(refusal, &endpoint, settings)),
     }
 }
 
-/// Whether a list that has one page at most came whole, by its own headers. Without them nobody knows.
-fn is_all(answer: &Response, came: usize) -> bool {
-    next(answer) == Ok(Next::End) && total(answer).is_none_or(|total| usize::try_from(total) == Ok(came))
+/// Say once a group that roles are missing.
+fn roles_missed(why: &str, endpoint: String, place: &mut Place, page: &mut Page) {
+    if !place.roles_missed {
+        place.roles_missed = true;
+        page.warn(
+            "roles-not-read",
+            format!("{why}: of some holders of this group, role and date of membership may be missing."),
+            Some(endpoint),
+        );
+    }
+}
+
+/// How a list came that has one page at most.
+enum Came {
+    Whole,
+    Cut,
+    /// Without the headers that tell.
+    NotSaid,
+}
+
+fn came(answer: &Response, came: usize) -> Came {
+    match next(answer) {
+        Ok(Next::NotSaid) => Came::NotSaid,
+        Ok(Next::End) if is_total(answer, came) => Came::Whole,
+        _ => Came::Cut,
+    }
+}
+
+/// Whether so many rows are all that the list announces, if it announces a number.
+fn is_total(answer: &Response, came: usize) -> bool {
+    total(answer).is_none_or(|total| usize::try_from(total) == Ok(came))
 }
 
 /// All memberships of each of the rows; an empty list for a person whose are not known.
@@ -196,7 +239,16 @@ fn drill(
                 answer.and_then(|answer| Ok((read_answer::<Vec<Membership>>(&answer, client.clock())?, answer)));
             match found {
                 Ok((memberships, answer)) => {
-                    lost += u32::from(!is_all(&answer, memberships.len()));
+                    match came(&answer, memberships.len()) {
+                        Came::Whole => {}
+                        Came::Cut => lost += 1,
+                        Came::NotSaid => roles_missed(
+                            "Something before GitLab takes the headers of its lists away",
+                            endpoint.name(),
+                            place,
+                            page,
+                        ),
+                    }
                     all.extend(memberships);
                 }
                 // No seat any more since the page was read, if it is only a few; or this person's fail.

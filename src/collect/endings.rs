@@ -7,6 +7,7 @@ use super::Page;
 use crate::cursor::{Place, Stage};
 use crate::failure::{Explanation, Failure};
 use crate::paging::{BadPage, Break, Taken, Then};
+use crate::record::Entry;
 
 /// What a list is called: for people, and as an endpoint.
 #[derive(Clone, Copy)]
@@ -51,8 +52,9 @@ pub(super) fn judge<T>(taken: &Taken<T>, list: ListName<'_>, came: usize, place:
     let read = place.walk.rows;
     page.done = Some(read);
     let broken = match taken.then {
-        Then::GoesOn => None,
-        Then::Done | Then::Unsure => None,
+        Then::GoesOn | Then::Done => None,
+        // Whoever asked had to make sure.
+        Then::Unsure => Some(Break::NotTheEnd),
         Then::Broken(cause) => Some(cause),
     };
     if let Some(cause) = broken {
@@ -65,6 +67,10 @@ pub(super) fn judge<T>(taken: &Taken<T>, list: ListName<'_>, came: usize, place:
                     format!("GitLab's list of {rows} {what} after {read} {rows}; who comes after them is unknown."),
                 )
             }
+            Break::NotTheEnd => (
+                "list-ended-early",
+                format!("GitLab's list of {rows} ended after {read}, and others follow; who they are is unknown."),
+            ),
             Break::EndedEarly { announced } => (
                 "list-ended-early",
                 format!(
@@ -84,7 +90,8 @@ pub(super) fn judge<T>(taken: &Taken<T>, list: ListName<'_>, came: usize, place:
         };
         page.warn(code, message, scope());
     }
-    place.whole &= broken.is_none() && taken.dropped == 0 && !taken.is_short;
+    place.list_whole &= broken.is_none() && taken.dropped == 0 && !taken.is_short;
+    place.whole &= place.list_whole;
     taken.then == Then::GoesOn
 }
 
@@ -109,10 +116,12 @@ pub(super) fn kept(failure: Failure, place: &mut Place, page: &mut Page) -> Resu
     let (Failure::Unauthorized { explanation, .. } | Failure::Forbidden { explanation, .. }) = &failure else {
         return Err(failure);
     };
-    if place.counts.users == 0 {
+    let read = page.entries.iter().filter(|entry| matches!(entry, Entry::User(_))).count();
+    let users = place.counts.users.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+    if users == 0 {
         return Err(failure);
     }
-    let mut message = format!("The run ended here, after {} users: {}", place.counts.users, explanation.message);
+    let mut message = format!("The run ended here, after {users} users: {}", explanation.message);
     if let Some(hint) = &explanation.hint {
         message.push(' ');
         message.push_str(hint);
@@ -129,12 +138,15 @@ pub(super) fn kept(failure: Failure, place: &mut Place, page: &mut Page) -> Resu
     Ok(())
 }
 
-/// Both numbers are GitLab's, made at different times. Neither is made to fit the other.
-pub(super) fn allocated_differs(place: &Place, page: &mut Page, counted: &'static str, list: &str) {
+/// Both numbers are GitLab's, made at different times. Neither is made to fit the other. Where the count was made for this
+/// run, a list that is much shorter was not whole, however it ended.
+pub(super) fn allocated_differs(place: &mut Place, page: &mut Page, counted: &'static str, list: &str) {
     let Some(allocated) = place.allocated.filter(|allocated| *allocated != place.seats) else { return };
     let (difference, larger) = (allocated.abs_diff(place.seats), allocated.max(place.seats));
     // What a working day brings: one seat in twenty, or one or two in a small company.
-    let verdict = if difference <= 2.max(larger / 20) {
+    let is_usual = difference <= 2.max(larger / 20);
+    place.whole &= is_usual || !place.counted_now || allocated < place.seats;
+    let verdict = if is_usual {
         "so that a small difference is usual"
     } else {
         "but a difference of this size is not usual: either the list was not whole, or that count is stale"

@@ -38,6 +38,14 @@ pub(super) fn list(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     let answer = client.ask(&endpoint).map_err(refused)?;
     let groups: Vec<Namespace> = read_answer(&answer, client.clock()).map_err(refused)?;
     let came = groups.len();
+    if came == 0 && walk.rows == 0 && survey::is_gitlab_com(settings) {
+        return Err(Failure::Malformed {
+            why: "groups in one answer, none in the next".to_owned(),
+            explanation: Explanation::new("GitLab listed groups of the token's user, and a moment later none.")
+                .hint("Repeat later; if it stays, check whether the user's role in them has changed, and whether a proxy changes answers.")
+                .at(endpoint.name()),
+        });
+    }
     let mut taken = walk.take(&answer, groups, |group| &group.id).map_err(|error| bad_page(error, endpoint.name()))?;
     walk.press_on(&mut taken);
     // The place that a warning names is that of this list.
@@ -101,6 +109,8 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     place.plan = place.plan.as_deref().map(quoted);
     place.guests_free = subscription.as_ref().and_then(|subscription| subscription.plan.exclude_guests);
     place.allocated = pool.allocated;
+    place.counted_now = namespace.billable_members_count.is_some();
+    place.roles_missed = false;
     place.group = Some(Group { id: id.clone(), path: path.clone() });
     place.drill = settings.memberships;
     if is_owner && subscription.is_none() {
@@ -119,7 +129,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         let scope = AddOnPlace { group: Some(&id), name: &path };
         if settings.add_ons {
             let mut optional = Optional(place.unknown_fields);
-            let purchases = queries::ask_purchases(client, &mut optional, Some(&id), place.release, purchases);
+            let purchases = queries::ask_purchases(client, &mut optional, Some(&id), purchases);
             learned(optional, place, page);
             take_purchases(purchases, scope, true, place, page, settings)?;
         }
@@ -137,7 +147,7 @@ type Asked = (Result<Namespace, Refusal>, Result<Subscription, Refusal>, Option<
 fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
     let namespace = Endpoint::Namespace(id.as_str().to_owned());
     let subscription = Endpoint::Subscription(id.clone());
-    let purchases = queries::purchases(Some(id), place.release, Optional(place.unknown_fields));
+    let purchases = queries::purchases(Some(id), Optional(place.unknown_fields));
     let mut asks = vec![Ask::Get(&namespace), Ask::Get(&subscription)];
     if client.settings().add_ons {
         asks.push(Ask::Query(&purchases));
@@ -207,28 +217,17 @@ pub(super) fn take_purchases(
     page: &mut Page,
     settings: &Settings,
 ) -> Result<bool, Failure> {
-    let not_read = |page: &mut Page, why: &str| {
-        page.warn(
-            "add-ons-not-read",
-            format!("Whether there are add-on seats such as GitLab Duo is unknown: {why}"),
-            None,
-        );
-    };
     let purchases = match purchases {
         Ok(purchases) => purchases,
-        Err(Refusal::NotInSchema(_) | Refusal::NoSuchEndpoint) => {
-            not_read(page, "this version of GitLab does not tell.");
-            return Ok(false);
-        }
         Err(refusal) if graphql::is_of_graphql_alone(&refusal) || matches!(refusal, Refusal::TokenOrScope) => {
-            not_read(page, &refusal.explanation(settings).message);
+            add_ons_not_read(&refusal.explanation(settings).message, page);
             place.whole = false;
             return Ok(false);
         }
         Err(refusal) => return Err(super::fail_query(refusal, settings)),
     };
     if purchases.is_empty() && !may_know {
-        not_read(page, "GitLab shows them to administrators and owners only.");
+        add_ons_not_read("GitLab shows them to administrators and owners only.", page);
         return Ok(false);
     }
     for purchase in purchases {
@@ -248,6 +247,10 @@ pub(super) fn take_purchases(
         page.entries.push(Entry::Pool(seats::add_on_pool(&purchase, scope)));
     }
     Ok(true)
+}
+
+pub(super) fn add_ons_not_read(why: &str, page: &mut Page) {
+    page.warn("add-ons-not-read", format!("Whether there are add-on seats such as GitLab Duo is unknown: {why}"), None);
 }
 
 /// Whether this GitLab has add-ons to be asked for.

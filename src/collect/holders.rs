@@ -42,7 +42,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
                 Some(pool_id),
             );
             place.whole = false;
-            return next(place);
+            return next_add_on(place);
         }
         Err(refusal) => return Err(fail_query(refusal, client.settings())),
     };
@@ -56,6 +56,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
             Some(pool_id.clone()),
         );
         place.whole = false;
+        place.list_whole = false;
     }
     let cursors = if Optional(place.unknown_fields).asks("sort") { Cursors::CountById } else { Cursors::Count };
     let taken = place
@@ -78,10 +79,10 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     if goes_on {
         return Ok(());
     }
-    if place.whole {
+    if place.list_whole {
         compare(&add_on, lists_holders, pool_id, place, page);
     }
-    next(place)
+    next_add_on(place)
 }
 
 /// Compare a list that was read to its end with the number that GitLab gives for it. Before 17.5 the list passes over those
@@ -114,7 +115,7 @@ fn compare(add_on: &AddOn, lists_holders: bool, pool_id: String, place: &mut Pla
     page.warn(code, message, Some(pool_id));
 }
 
-fn next(place: &mut Place) -> Result<(), Failure> {
+fn next_add_on(place: &mut Place) -> Result<(), Failure> {
     if !place.add_ons.is_empty() {
         place.add_ons.remove(0);
     }

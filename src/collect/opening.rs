@@ -6,7 +6,7 @@
 //!
 //! Refuses to go on where nothing of seats can be read at all, with the role or scope that would do.
 
-use super::group::{has_add_ons, take_purchases};
+use super::group::{add_ons_not_read, has_add_ons, take_purchases};
 use super::{Page, fail, learned};
 use crate::configuration::settings::{IdentityLevel, Settings};
 use crate::cursor::{Place, Stage};
@@ -43,6 +43,10 @@ pub fn unknown_group(group: &str, user: &CurrentUser) -> Explanation {
         .hint("Check the path of the group as it stands in its address, and that the token's user is a member of it.")
 }
 
+/// What GitLab leaves out of the list of users for auditors, and not for custom roles; which of the two somebody is cannot
+/// be told.
+const AUDITORS_MISS: &str = "The token's user is no effective administrator. GitLab leaves blocked and banned accounts out for auditors; they hold no seat.";
+
 pub(super) fn open(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failure> {
     if survey::is_gitlab_com(client.settings()) { open_groups(client, page) } else { open_instance(client, page) }
 }
@@ -55,6 +59,7 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
     let settings = client.settings();
     let found = survey::instance(client, For::Collect);
     let has_full_rows = found.has_full_rows();
+    let stopped = found.is_stopped_by_admin_mode();
     let release = found.identity.release();
     let metadata = found.identity.metadata.map_err(|refusal| fail(refusal, &Endpoint::Metadata, settings))?;
     let user = found.identity.user.map_err(|refusal| fail(refusal, &Endpoint::CurrentUser, settings))?;
@@ -76,7 +81,8 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
         Licensing::Hidden(license) => {
             let unread = License::default();
             with_license(client, license.as_ref().unwrap_or(&unread), &mut place, page);
-            hidden(&user, has_full_rows, license.is_some(), settings, page);
+            let is_whole = has_full_rows && license.is_some();
+            hidden(&user, stopped, has_full_rows, is_whole, settings, page);
         }
         Licensing::None => page.warn(
             "no-license",
@@ -158,15 +164,11 @@ fn read_add_ons(
 ) -> Result<Capability, Failure> {
     let settings = client.settings();
     if !has_add_ons(place) {
-        page.warn(
-            "add-ons-not-read",
-            "Whether there are add-on seats such as GitLab Duo is unknown: GitLab tells since version 16.7.",
-            None,
-        );
+        add_ons_not_read("GitLab tells since version 16.7.", page);
         return Ok(Capability::No);
     }
     let mut optional = Optional(place.unknown_fields);
-    let purchases = queries::ask_purchases(client, &mut optional, None, place.release, None);
+    let purchases = queries::ask_purchases(client, &mut optional, None, None);
     learned(optional, place, page);
     let name = settings.display_name();
     let scope = AddOnPlace { group: None, name: &name };
@@ -202,20 +204,35 @@ fn source(settings: &Settings, metadata: Metadata, licensing: &Licensing, has_fu
 }
 
 /// GitLab answers the same 403 to everyone but an effective administrator; only `/user` tells who Admin Mode stops.
-fn hidden(user: &CurrentUser, has_full_rows: bool, has_license: bool, settings: &Settings, page: &mut Page) {
+fn hidden(
+    user: &CurrentUser,
+    stopped: bool,
+    has_full_rows: bool,
+    is_whole: bool,
+    settings: &Settings,
+    page: &mut Page,
+) {
     let name = quoted(&user.username);
-    let (who, remedy) = if user.is_admin == Some(true) {
+    if has_full_rows {
+        page.warn("accounts-not-all", AUDITORS_MISS, None);
+    }
+    let (who, remedy) = if stopped {
         (
             format!(
                 "@{name} is an administrator, but this GitLab uses Admin Mode and the access token lacks the scope admin_mode"
             ),
             format!("Create a new token with that scope at {}", settings.admin_token_page()),
         )
+    } else if user.is_admin == Some(true) {
+        (
+            format!("@{name} is an administrator, and GitLab refuses the license all the same (403)"),
+            "Have the address restrictions of GitLab and of what stands before it checked.".to_owned(),
+        )
     } else {
         (format!("@{name} is not an administrator of this GitLab"), "An administrator's token would do.".to_owned())
     };
     if has_full_rows {
-        if !has_license {
+        if !is_whole {
             page.warn(
                 "totals-not-read",
                 format!("{who}, so that GitLab does not tell how many seats were bought. Who holds one is read in full. {remedy}"),
@@ -266,7 +283,10 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
             place.stage = Stage::Group;
         }
         // The list is walked from its start by the next page, so that its end is looked at in one place.
-        Found::Listed { role, .. } => {
+        Found::Listed { role, left_out, .. } => {
+            if !left_out.is_empty() {
+                page.warn("groups-left-out", survey::left_out(&left_out), None);
+            }
             place.role = role;
             place.groups = Some(Walk::by_number(GROUPS_PER_PAGE));
         }

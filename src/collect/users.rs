@@ -75,7 +75,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     if place.walk.rows == 0 {
         return Err(nobody(&endpoint));
     }
-    if place.whole {
+    if place.list_whole {
         allocated_differs(place, page, "The license", "users");
     }
     leave(place);
@@ -93,7 +93,7 @@ fn make_sure(client: &mut Client<'_>, place: &Place, brought_somebody: bool) -> 
     Ok(match (is_end && !newest.is_empty(), brought_somebody) {
         (true, _) => Then::Done,
         (false, true) => Then::GoesOn,
-        (false, false) => Then::Broken(Break::DoesNotAdvance),
+        (false, false) => Then::Broken(Break::NotTheEnd),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Which add-ons are there.
 
-use super::{Finding, groups};
+use super::Finding;
 use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
 use crate::gitlab::client::Client;
@@ -10,6 +10,7 @@ use crate::gitlab::refusal::Refusal;
 use crate::gitlab::versions::{Feature, Release, has};
 use crate::quoting::quoted;
 use crate::seats::{self, AddOnPlace};
+use crate::survey;
 
 /// Of the instance, or of a group. An empty list means none only to somebody who `may_know`.
 pub(super) fn check(
@@ -33,7 +34,7 @@ pub(super) fn check(
     }
     let id = group.map(|group| &group.id);
     let mut optional = Optional::lacking(release);
-    let purchases = match queries::ask_purchases(client, &mut optional, id, release, None) {
+    let purchases = match queries::ask_purchases(client, &mut optional, id, None) {
         Ok(purchases) => purchases,
         Err(refusal) => {
             let words = refusal.explanation(settings);
@@ -68,7 +69,7 @@ pub(super) fn check(
         })
         .collect();
     let (whose, at) =
-        group.map(groups::path).map_or_else(Default::default, |path| (format!("{path}: "), format!(" for {path}")));
+        group.map(survey::path).map_or_else(Default::default, |path| (format!("{path}: "), format!(" for {path}")));
     Finding::Pass(if words.is_empty() {
         format!("No add-ons are bought{at}.")
     } else {

@@ -1,6 +1,7 @@
 //! The checks of groups of GitLab.com.
 
 use super::{Finding, Report, add_ons, checks};
+use crate::collect::is_no_right;
 use crate::collect::{BE_AN_OWNER, CHOOSE_SELF_MANAGED, NO_GROUP, NOT_GITLAB_COM, unknown_group};
 use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
@@ -10,7 +11,7 @@ use crate::gitlab::entities::{Namespace, PersonRow, Subscription};
 use crate::gitlab::refusal::{Refusal, decode};
 use crate::quoting::quoted;
 use crate::seats;
-use crate::survey::{self, For, Found, GROUPS_PER_PAGE, Groups, OWNER};
+use crate::survey::{self, For, Found, GROUPS_PER_PAGE, Groups, OWNER, path};
 
 /// What the first group tells.
 struct First {
@@ -53,10 +54,6 @@ fn ask(client: &mut Client<'_>, group: &Namespace) -> First {
     }
 }
 
-pub(super) fn path(group: &Namespace) -> String {
-    quoted(group.full_path.as_deref().or(group.name.as_deref()).unwrap_or_default())
-}
-
 fn role(found: &Groups, first: Option<&First>, settings: &Settings) -> Finding {
     let user = match &found.identity.user {
         Ok(user) => user,
@@ -76,8 +73,13 @@ fn role(found: &Groups, first: Option<&First>, settings: &Settings) -> Finding {
                 .hint("Enter the path of the group that pays for the seats."),
         ),
         Ok(Found::Named(group)) => {
-            if first.is_some_and(|first| first.subscription.is_ok()) {
+            let told = |found: &Namespace| found.plan.is_some();
+            let trouble =
+                first.and_then(|first| first.subscription.as_ref().err().filter(|refusal| !is_no_right(refusal)));
+            if first.is_some_and(|first| first.subscription.is_ok() || first.namespace.as_ref().is_ok_and(told)) {
                 Finding::Pass(format!("@{name} is an Owner of {}.", path(group)))
+            } else if let Some(refusal) = trouble {
+                Finding::Fail(refusal.explanation(settings))
             } else {
                 Finding::Fail(
                     Explanation::new(format!(
@@ -88,16 +90,25 @@ fn role(found: &Groups, first: Option<&First>, settings: &Settings) -> Finding {
                 )
             }
         }
-        Ok(Found::Listed { role, groups }) => {
+        Ok(Found::Listed { role, groups, left_out }) => {
             let many = if groups.len() >= usize::from(GROUPS_PER_PAGE) { "at least " } else { "" };
             let (count, paths) = (groups.len(), groups.iter().take(5).map(path).collect::<Vec<_>>().join(", "));
             let noun = if count == 1 { "group" } else { "groups" };
             let more = if count > 5 { " and others" } else { "" };
             let looked_at = if count > 1 { " The checks below look at the first; a collection reads all." } else { "" };
-            if *role == OWNER {
+            if *role == OWNER && left_out.is_empty() {
                 return Finding::Pass(format!(
                     "@{name} is an Owner of {many}{count} top-level {noun}: {paths}{more}.{looked_at}"
                 ));
+            }
+            if *role == OWNER {
+                return Finding::Warn(
+                    Explanation::new(format!(
+                        "@{name} is an Owner of {many}{count} top-level {noun}: {paths}{more}.{looked_at} {}",
+                        survey::left_out(left_out)
+                    ))
+                    .hint("If seats of these are wanted, too, ask an Owner of each to make this user one (in the group, under Manage, Members)."),
+                );
             }
             Finding::Fail(
                 Explanation::new(format!(

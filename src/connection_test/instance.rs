@@ -8,6 +8,7 @@ use crate::configuration::settings::Settings;
 use crate::failure::Explanation;
 use crate::gitlab::client::Client;
 use crate::gitlab::entities::License;
+use crate::gitlab::refusal::Refusal;
 use crate::gitlab::scalars::Presence;
 use crate::quoting::quoted;
 use crate::seats;
@@ -42,12 +43,22 @@ fn role(found: &Instance, settings: &Settings) -> Finding {
             "@{name} is no administrator; GitLab shows this user all accounts and the license all the same."
         )),
         (Ok(Licensing::Hidden(_)), is_admin) if found.has_full_rows() => {
-            let who = if is_admin { "an administrator whom Admin Mode stops in part" } else { "no administrator" };
+            let who = if is_admin { "an administrator" } else { "no administrator" };
             Finding::Warn(
                 Explanation::new(format!(
-                    "@{name} is {who}, and may see who holds a seat, as auditors may, but not the license."
+                    "@{name} is {who}, and may see who holds a seat, as auditors may, but not the license. Blocked accounts may be missing; they hold no seat."
                 ))
                 .hint("Enter the token of an administrator to have the number of seats bought and the end of the term, too."),
+            )
+        }
+        (Ok(Licensing::Hidden(_)), true) if !found.is_stopped_by_admin_mode() => {
+            let refused = Refusal::NotAllowed.explanation(settings);
+            Finding::Fail(
+                Explanation::new(format!(
+                    "@{name} is an administrator, and GitLab refuses the license to this token all the same. {}",
+                    refused.message
+                ))
+                .hint("Have the address restrictions of GitLab, and of what stands before it, checked for the broker's address."),
             )
         }
         (Ok(Licensing::Hidden(_)), true) => Finding::Fail(

@@ -286,9 +286,6 @@ pub const fn is_of_graphql_alone(refusal: &Refusal) -> bool {
 /// The part of [`read`] that is the same for all kinds of data, which keeps the component small.
 fn open<'a>(response: &'a Response, clock: &dyn Clock) -> Result<(Option<&'a RawValue>, Vec<QueryError>), Refusal> {
     let is_json = matches!(refusal::content(response), Content::Json);
-    if response.status == 404 {
-        return Err(Refusal::NoSuchEndpoint);
-    }
     let may_be_ours = response.status == 200 || matches!(response.status, 422 | 503) && is_json;
     if !may_be_ours || !is_json {
         return Err(refusal::refusal(response, clock));

@@ -197,7 +197,7 @@ fn the_same_statuses_of_others_are_read_as_theirs() {
     assert_eq!(refused(&page(503)), Refusal::ServerError(503));
     assert_eq!(refused(&json(422, &message("Something"))), Refusal::Unexpected(422, "Something".to_owned()));
     assert_eq!(refused(&json(404, r#"{"error":"404 Not Found"}"#)), Refusal::NoSuchEndpoint);
-    assert_eq!(refused(&page(404)), Refusal::NoSuchEndpoint, "a GitLab without the route shows its page");
+    assert_eq!(refused(&page(404)), Refusal::NotTheApi(Stranger::WebPage), "every GitLab has the route");
     assert_eq!(refused(&page(200)), Refusal::NotTheApi(Stranger::WebPage));
     assert_eq!(
         refused(&response(200, "text/plain", "{}")),

@@ -21,7 +21,7 @@ pub struct Optional(pub u32);
 
 /// Names in the schema, each with the bit of its place. What is missing is unknown then, which is no failure. Names that
 /// are not here are those without which an answer says nothing.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 19] = [
     "lastDuoActivityOn",
     "lastLoginAt",
     "lastActivityOn",
@@ -39,10 +39,9 @@ const OPTIONAL: [&str; 17] = [
     "maximumUserCount",
     "trial",
     "expiresAt",
+    "addOnPurchases",
+    "DUO_ENTERPRISE",
 ];
-
-/// A release that tells each add-on by its name.
-const BEFORE_THE_LIST: Release = (17, 4);
 
 /// How often a query is asked with less: GitLab names at most five unknown fields at once (`validate_max_errors`).
 const MOST_ROUNDS: usize = 5;
@@ -54,6 +53,12 @@ impl Optional {
         let mut lacks = 0;
         if !has(release, Feature::ActivityForAll) {
             lacks |= Self::bit("lastActivityOn");
+        }
+        if !has(release, Feature::DuoEnterprise) {
+            lacks |= Self::bit("DUO_ENTERPRISE");
+        }
+        if !has(release, Feature::PurchaseList) {
+            lacks |= Self::bit("addOnPurchases");
         }
         if !has(release, Feature::HolderFilter) {
             lacks |= Self::bit("filterByAssignedSeat") | Self::bit("lastDuoActivityOn");
@@ -69,6 +74,10 @@ impl Optional {
                 QueryError::UndefinedField { field: name, .. }
                 | QueryError::UndefinedArgument { argument: name, .. } => {
                     self.0 |= Self::bit(name);
+                }
+                // A value of an enumeration is named in the sentence alone.
+                QueryError::Schema(sentence) if sentence.contains("DUO_ENTERPRISE") => {
+                    self.0 |= Self::bit("DUO_ENTERPRISE");
                 }
                 _ => {}
             }
@@ -167,13 +176,13 @@ pub fn group_members(path: &str, optional: Optional, after: Option<&str>) -> Que
 
 /// The add-ons that run, of a group or of the instance. Before 17.5 there is no list of them, only one by its name.
 #[must_use]
-pub fn purchases(group: Option<&Id>, release: Option<Release>, optional: Optional) -> Query {
+pub fn purchases(group: Option<&Id>, optional: Optional) -> Query {
     let mut fields = "{ id name".to_owned();
     optional.field(&mut fields, "purchasedQuantity", "bought");
     optional.field(&mut fields, "assignedQuantity", "assigned");
     fields.push_str(" }");
     let namespace = group.map_or(Variable::Null, |id| Variable::Text(["gid://gitlab/Group/", id.as_str()].concat()));
-    let text = if has(release, Feature::PurchaseList) {
+    let text = if optional.asks("addOnPurchases") {
         ["($ns: NamespaceID) { purchases: addOnPurchases(namespaceId: $ns) ", &fields, " }"].concat()
     } else {
         let mut text = "($ns: NamespaceID) {".to_owned();
@@ -183,8 +192,7 @@ pub fn purchases(group: Option<&Id>, release: Option<Release>, optional: Optiona
             );
         };
         one("pro", "CODE_SUGGESTIONS");
-        // The second add-on with seats came with 17.3.
-        if release.is_none_or(|release| release >= (17, 3)) {
+        if optional.asks("DUO_ENTERPRISE") {
             one("enterprise", "DUO_ENTERPRISE");
         }
         text.push_str(" }");
@@ -273,8 +281,7 @@ pub fn ask_again<T: DeserializeOwned>(
     Ok(answer)
 }
 
-/// Ask for the add-ons of a group or of the instance; with the answer that is there already, if there is one. A GitLab
-/// that hides its version is asked as a recent one first, and then as one before 17.5.
+/// Ask for the add-ons of a group or of the instance; with the answer that is there already, if there is one.
 ///
 /// # Errors
 /// When no answer of GraphQL came, or what it says in place of the add-ons.
@@ -282,15 +289,10 @@ pub fn ask_purchases(
     client: &mut Client<'_>,
     optional: &mut Optional,
     group: Option<&Id>,
-    release: Option<Release>,
     first: Option<Result<Response, Refusal>>,
 ) -> Result<Vec<Purchase>, Refusal> {
-    let first = first.unwrap_or_else(|| client.query(&purchases(group, release, *optional)));
-    let mut answer: Answer<Things> =
-        ask_again(client, optional, |optional| purchases(group, release, optional), first)?;
-    if release.is_none() && answer.undefined_fields().any(|field| field == "addOnPurchases") {
-        answer = ask(client, optional, |optional| purchases(group, Some(BEFORE_THE_LIST), optional))?;
-    }
+    let first = first.unwrap_or_else(|| client.query(&purchases(group, *optional)));
+    let answer: Answer<Things> = ask_again(client, optional, |optional| purchases(group, optional), first)?;
     let Things { purchases, pro, enterprise, .. } = answer.into_data()?;
     Ok(purchases.into_iter().flatten().chain(pro).chain(enterprise).collect())
 }

@@ -86,7 +86,7 @@ fn members_are_asked_for_below_the_group_and_among_those_invited() {
 #[test]
 fn purchases_are_a_list_since_17_5_and_one_by_one_before() {
     const FIELDS: &str = "{ id name bought: purchasedQuantity assigned: assignedQuantity }";
-    let text = |release| parts(&purchases(None, release, NEWEST)).0;
+    let text = |release| parts(&purchases(None, Optional::lacking(release))).0;
     let list = format!("query($ns: NamespaceID) {{ purchases: addOnPurchases(namespaceId: $ns) {FIELDS} }}");
     let pro = format!("pro: addOnPurchase(addOnType: CODE_SUGGESTIONS, namespaceId: $ns) {FIELDS}");
     let enterprise = format!("enterprise: addOnPurchase(addOnType: DUO_ENTERPRISE, namespaceId: $ns) {FIELDS}");
@@ -101,9 +101,9 @@ fn purchases_are_a_list_since_17_5_and_one_by_one_before() {
     ] {
         assert_eq!(text(release), expected, "{release:?}");
     }
-    for release in [None, Some((16, 11))] {
-        assert_eq!(parts(&purchases(None, release, NEWEST)).1, json!({"ns":null}), "of the instance");
-        assert_eq!(parts(&purchases(Some(&number("9")), release, NEWEST)).1, json!({"ns":"gid://gitlab/Group/9"}));
+    for optional in [None, Some((16, 11))].map(Optional::lacking) {
+        assert_eq!(parts(&purchases(None, optional)).1, json!({"ns":null}), "of the instance");
+        assert_eq!(parts(&purchases(Some(&number("9")), optional)).1, json!({"ns":"gid://gitlab/Group/9"}));
     }
 }
 
@@ -181,9 +181,12 @@ fn what_a_version_lacks_is_known_before_it_is_asked() {
     assert_eq!(lacks(None), Vec::<&str>::new(), "a version that is hidden counts as the newest");
     assert_eq!(lacks(Some((19, 2))), Vec::<&str>::new());
     assert_eq!(lacks(Some((17, 5))), Vec::<&str>::new());
-    assert_eq!(lacks(Some((17, 4))), ["lastDuoActivityOn", "filterByAssignedSeat"]);
-    assert_eq!(lacks(Some((16, 6))), ["lastDuoActivityOn", "filterByAssignedSeat"]);
-    assert_eq!(lacks(Some((16, 5))), ["lastDuoActivityOn", "lastActivityOn", "filterByAssignedSeat"]);
+    assert_eq!(lacks(Some((17, 4))), ["lastDuoActivityOn", "filterByAssignedSeat", "addOnPurchases"]);
+    assert_eq!(lacks(Some((16, 6))), ["lastDuoActivityOn", "filterByAssignedSeat", "addOnPurchases", "DUO_ENTERPRISE"]);
+    assert_eq!(
+        lacks(Some((16, 5))),
+        ["lastDuoActivityOn", "lastActivityOn", "filterByAssignedSeat", "addOnPurchases", "DUO_ENTERPRISE"]
+    );
 }
 
 #[test]
@@ -244,11 +247,16 @@ fn undefined(names: &[&str]) -> String {
 /// GitLab names five unknown fields at most, however many there are.
 #[test]
 fn fields_that_are_named_later_are_left_out_later() {
-    let first = undefined(&["state", "bot", "lastActivityOn"]);
-    let second = undefined(&["publicEmail", "createdAt"]);
-    let (rows, optional, sent) = ask_people(&[&first, &second, PEOPLE]);
-    assert_eq!((rows, sent.len()), (Some(1), 3));
-    assert_eq!(optional, without(&["state", "bot", "lastActivityOn", "publicEmail", "createdAt"]));
+    let all = ["state", "bot", "lastActivityOn", "publicEmail", "createdAt"];
+    let each = all.map(|name| undefined(&[name]));
+    let mut answers: Vec<&str> = each.iter().map(String::as_str).collect();
+    answers.push(PEOPLE);
+    let (rows, optional, sent) = ask_people(&answers);
+    assert_eq!((rows, optional, sent.len()), (Some(1), without(&all), 6));
+    // Not for ever.
+    let more = undefined(&["sort"]);
+    answers.insert(0, &more);
+    assert_eq!(ask_people(&answers).0, None);
 }
 
 #[test]
@@ -264,11 +272,11 @@ fn what_cannot_be_left_out_is_not_asked_for_again() {
 }
 
 /// The purchases that came, and the queries that were sent.
-fn ask_for_purchases(release: Option<Release>, answers: &[&str]) -> (Result<Vec<Purchase>, Refusal>, Vec<String>) {
+fn ask_for_purchases(optional: Optional, answers: &[&str]) -> (Result<Vec<Purchase>, Refusal>, Vec<String>) {
     let mut script = Script::new(answers.iter().map(|body| ("/api/graphql addOnPurchase", json(200, body))));
     let settings = settings("https://gitlab.example");
     let mut client = Client::new(&settings, &Credential::Injected, &mut script, &FixedClock(1_769_904_000));
-    let found = ask_purchases(&mut client, &mut Optional::default(), None, release, None);
+    let found = ask_purchases(&mut client, &mut { optional }, None, None);
     (found, script.queries())
 }
 
@@ -276,7 +284,7 @@ fn ask_for_purchases(release: Option<Release>, answers: &[&str]) -> (Result<Vec<
 fn purchases_without_a_number_are_purchases_all_the_same() {
     let bought =
         r#"{"data":{"purchases":[{"id":"gid://gitlab/GitlabSubscriptions::AddOnPurchase/5","name":"X","bought":3}]}}"#;
-    let (found, sent) = ask_for_purchases(Some((18, 9)), &[&undefined(&["assignedQuantity"]), bought]);
+    let (found, sent) = ask_for_purchases(NEWEST, &[&undefined(&["assignedQuantity"]), bought]);
     let found = found.unwrap();
     assert_eq!((found.len(), found[0].bought, found[0].assigned), (1, Some(3), None));
     assert!(sent[0].contains("assignedQuantity") && !sent[1].contains("assignedQuantity"), "{sent:?}");
@@ -286,8 +294,13 @@ fn purchases_without_a_number_are_purchases_all_the_same() {
 fn a_gitlab_that_hides_its_version_is_asked_as_an_older_one_too() {
     let one = r#"{"data":{"pro":{"id":"gid://gitlab/GitlabSubscriptions::AddOnPurchase/5","name":"CODE_SUGGESTIONS"},"enterprise":null}}"#;
     let unknown = undefined(&["addOnPurchases"]);
-    let (found, sent) = ask_for_purchases(None, &[&unknown, one]);
+    let (found, sent) = ask_for_purchases(NEWEST, &[&unknown, one]);
     assert_eq!((found.unwrap().len(), sent.len()), (1, 2));
-    let (found, sent) = ask_for_purchases(Some((18, 9)), &[&unknown, one]);
+    // Since when the second one can be asked for is not told to the minor version.
+    let no_value = r#"{"errors":[{"message":"Argument 'addOnType' on Field 'addOnPurchase' has an invalid value (DUO_ENTERPRISE). Expected type 'GitlabSubscriptionsAddOnType!'."}]}"#;
+    let (found, sent) = ask_for_purchases(Optional::lacking(Some((17, 3))), &[no_value, one]);
+    assert_eq!((found.unwrap().len(), sent.len()), (1, 2));
+    assert!(sent[0].contains("DUO_ENTERPRISE") && !sent[1].contains("DUO_ENTERPRISE"), "{sent:?}");
+    let (found, sent) = ask_for_purchases(Optional::lacking(Some((16, 11))), &[&undefined(&["addOnPurchase"])]);
     assert!(matches!(found, Err(Refusal::NotInSchema(_))) && sent.len() == 1, "{found:?}");
 }

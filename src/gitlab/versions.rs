@@ -36,6 +36,10 @@ pub enum Feature {
     AddOns,
     /// `GET /groups/:id/billable_members/:user_id/indirect`.
     Indirect,
+    /// The scope `admin_mode`, without which a token of an administrator may be nobody's.
+    AdminModeScope,
+    /// A second add-on with seats, `DUO_ENTERPRISE`.
+    DuoEnterprise,
     /// The list `addOnPurchases`; before it, one purchase by its name.
     PurchaseList,
     /// Only the holders of an add-on seat; before it, all who might get one.
@@ -56,13 +60,15 @@ pub struct Since {
 }
 
 /// The table, oldest first.
-pub const TABLE: [Since; 9] = [
+pub const TABLE: [Since; 11] = [
     since(Feature::SeatFlag, (13, 5), Some("who holds a seat (13.5)")),
     since(Feature::TokenSelf, (15, 5), Some("scopes and end of the token (15.5)")),
+    since(Feature::AdminModeScope, (15, 8), None),
     since(Feature::Keyset, (16, 4), None),
     since(Feature::ActivityForAll, (16, 6), None),
     since(Feature::AddOns, (16, 7), Some("add-on seats such as GitLab Duo (16.7)")),
     since(Feature::Indirect, (16, 11), None),
+    since(Feature::DuoEnterprise, (17, 3), None),
     since(Feature::PurchaseList, (17, 5), None),
     since(Feature::HolderFilter, (17, 5), None),
     since(Feature::FreeMinimalAccess, (18, 9), None),

@@ -54,6 +54,13 @@ pub fn total(response: &Response) -> Option<u64> {
     response.header("x-total")?.trim().parse().ok()
 }
 
+/// The number of rows that the server puts on a page, where it says: lists by number. Less than was asked for where it
+/// allows no more.
+#[must_use]
+pub fn per_page(response: &Response) -> Option<usize> {
+    response.header("x-per-page")?.trim().parse().ok()
+}
+
 /// The server names a next page that is no page number, or a cursor longer than 2048 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the answer names a next page that cannot be asked for")]

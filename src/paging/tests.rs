@@ -1,7 +1,7 @@
 //! Walks over lists that change, lie and end early, page by page.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use super::connection::MOST_EMPTY;
+use super::cursors::MOST_EMPTY;
 use super::windows::next_window;
 use super::*;
 use crate::gitlab::connection::{Connection, Edge};
@@ -183,6 +183,62 @@ fn a_keyset_page_that_is_not_full_is_noticed() {
     let taken = walk.take(&answer, ids(1..=99), |id| id).unwrap();
     assert!(taken.is_short && taken.then == Then::GoesOn);
     assert!(!walk.take(&json(200, "[]"), ids(101..=130), |id| id).unwrap().is_short, "the last one may be");
+}
+
+/// The same by number, unless the server says that it puts no more on a page.
+#[test]
+fn a_page_by_number_that_is_not_full_is_noticed() {
+    for (per_page, short) in [(None, true), (Some("100"), true), (Some("90"), false)] {
+        for unordered in [false, true] {
+            let mut walk = Walk::by_number(100);
+            let answer = and_header(json(200, "[]"), "x-next-page", "2");
+            let answer = per_page.into_iter().fold(answer, |answer, size| and_header(answer, "x-per-page", size));
+            let rows = ids(1..=90);
+            let taken =
+                if unordered { walk.take_unordered(&answer, rows, |id| id) } else { walk.take(&answer, rows, |id| id) };
+            let taken = taken.unwrap();
+            assert_eq!((taken.is_short, taken.then), (short, Then::GoesOn), "{per_page:?} {unordered}");
+        }
+    }
+}
+
+/// A circle of several pages: nobody may go round in it for ever.
+#[test]
+fn a_connection_in_a_circle_is_broken() {
+    for length in [1, 2, 3, 7, 20] {
+        let mut walk = Walk::default();
+        let (mut then, mut requests) = (Then::GoesOn, 0);
+        while then == Then::GoesOn && requests < 200 {
+            let page = requests % length;
+            let list = Connection {
+                edges: ids(page * 10 + 1..=page * 10 + 9)
+                    .into_iter()
+                    .map(|id| Edge { cursor: None, node: Some(id) })
+                    .collect(),
+                has_next_page: true,
+                end_cursor: Some(format!("{page}")),
+            };
+            then = walk.take_connection(list, Cursors::OfRows, |id| id).unwrap().then;
+            requests += 1;
+        }
+        assert_eq!(then, Then::Broken(Break::DoesNotAdvance), "{length}");
+        assert!(requests <= 3 * length + 2, "{length}: {requests}");
+    }
+    // One of counting cursors that has started again and is led back each time.
+    let mut walk = Walk::default();
+    let list = |first: u64, cursor: u64| Connection {
+        edges: ids(first..=first + 1).into_iter().map(|id| Edge { cursor: None, node: Some(id) }).collect(),
+        has_next_page: true,
+        end_cursor: Some(cursor.to_string()),
+    };
+    walk.shifts = 1;
+    let (mut then, mut requests) = (Then::GoesOn, 0);
+    while then == Then::GoesOn && requests < 1_000 {
+        requests += 1;
+        then = walk.take_connection(list(1, requests), Cursors::CountById, |id| id).unwrap().then;
+    }
+    assert_eq!(then, Then::Broken(Break::DoesNotAdvance));
+    assert!(requests < 300, "{requests}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ impl Walk {
         &mut self,
         window: Window,
         next: &Next,
-        total: Option<u64>,
+        (total, per_page): (Option<u64>, Option<usize>),
         rows: Vec<T>,
         id: impl Fn(&T) -> &Id,
     ) -> Taken<T> {
@@ -33,12 +33,13 @@ impl Walk {
         let overlap = rows.iter().take_while(|row| last.as_ref().is_some_and(|last| id(row) <= last)).count();
         let ends_there = rows.last().map(&id) == last.as_ref();
         let taken = self.sift(rows.into_iter().skip(overlap).collect(), &id);
+        let is_short = is_short(window, next, per_page, came);
         let mut then = self.then(window, next, total, came, taken.rows.len());
         if then == Then::Unsure && taken.rows.is_empty() && !ends_there {
             // Asked for the last row and what follows it, the server has sent others.
             then = Then::Broken(Break::DoesNotAdvance);
         }
-        Taken { total, then, ..taken }
+        Taken { is_short, total, then, ..taken }
     }
 
     /// Take a page of a list whose order is not visible, walked by number. Rows may be delivered again where the walk had
@@ -78,8 +79,9 @@ impl Walk {
             self.rows = start.saturating_add(length(came));
         }
         let rows: Vec<T> = rows.into_iter().skip(overlap).collect();
+        let is_short = is_short(window, &next, next::per_page(response), came);
         let then = self.then(window, &next, total, came, rows.len());
-        Ok(Taken { rows, dropped: 0, is_short: false, total, then })
+        Ok(Taken { rows, dropped: 0, is_short, total, then })
     }
 
     /// Rows before this window have gone, and others have moved over the line that the last page ended at.
@@ -115,6 +117,12 @@ impl Walk {
         self.turn_to(next_window(start.saturating_add(length(came)), widest.min(widest_of(window))));
         if *next == Next::NotSaid && !full { Then::Unsure } else { Then::GoesOn }
     }
+}
+
+/// Whether a page with others after it has fewer rows than GitLab puts on one: something leaves rows out.
+fn is_short(window: Window, next: &Next, per_page: Option<usize>, came: usize) -> bool {
+    let size = usize::from(window.size);
+    *next == Next::Numbered && came < per_page.map_or(size, |allowed| allowed.min(size))
 }
 
 /// The size that a walk by number was begun with: windows become a little smaller on the way, but not by half. A walk

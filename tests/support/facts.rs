@@ -89,4 +89,8 @@ fn merge(place: &mut Value, record: &Value) {
         }
         place[key] = value.clone();
     }
+    // The reason belongs to the verdict.
+    if record.get("consumes_seat").is_some_and(|verdict| !verdict.is_null()) {
+        place["non_consuming_reason"] = record["non_consuming_reason"].clone();
+    }
 }

@@ -279,7 +279,7 @@ fn public_groups_are_nobodys() {
         "{:?}",
         run.failure
     );
-    assert_eq!(run.script.seen.len(), 3);
+    assert_eq!(run.script.seen.len(), 4);
 }
 
 /// An owner whom GitLab refuses the list of seats: 400, as to everybody without the right.

@@ -133,7 +133,7 @@ fn an_empty_page_is_an_end_if_nobody_follows() {
     assert!(run(pages(newest(99))).is_complete());
     let broken = run(pages(newest(101)));
     assert_eq!((broken.ids().len(), broken.is_complete()), (100, false));
-    assert_eq!(broken.codes(), ["list-does-not-advance"]);
+    assert_eq!(broken.codes(), ["list-ended-early"]);
     let empty = run(pages(line(NEWEST, page(&[]))));
     assert!(!empty.is_complete(), "somebody was there");
 }
@@ -228,7 +228,7 @@ fn a_stripped_list_whose_end_is_not_the_end_is_partial() {
         newest(121),
     ]);
     assert_eq!((run.ids().len(), run.is_complete()), (120, false));
-    assert_eq!(run.codes(), ["list-does-not-advance"]);
+    assert_eq!(run.codes(), ["list-ended-early"]);
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn a_list_of_seats_without_headers_is_judged_by_the_seats_that_were_counted() {
         let expected: &[&str] = match (counted, follows) {
             (100, _) => &[],
             (_, false) => &["allocated-differs"],
-            (_, true) => &["list-does-not-advance"],
+            (_, true) => &["list-ended-early"],
         };
         assert_eq!(run.codes(), expected);
     }

@@ -49,9 +49,9 @@ fn a_version_that_tells_nothing_of_add_ons_is_a_warning() {
 #[test]
 fn add_ons_that_are_refused_are_a_warning_with_a_way_out() {
     let off = "Switch add-on seats off in the settings of this source";
-    let undefined = r#"{"errors":[{"message":"Field 'addOnPurchases' doesn't exist on type 'Query'","extensions":{"code":"undefinedField","typeName":"Query","fieldName":"addOnPurchases"}}]}"#;
+    let undefined = r#"{"errors":[{"message":"Field 'name' doesn't exist on type 'AddOnPurchase'"}]}"#;
     for (answer, words, remedy) in [
-        (json(200, undefined), "addOnPurchases", off.to_owned()),
+        (json(200, undefined), "the field name", off.to_owned()),
         (json(200, NO_PERMISSION), "did not find", format!("Or else: {off}")),
         (json(401, r#"{"errors":[{"message":"Invalid token"}]}"#), "lacks the scope read_api", "read_api".to_owned()),
         (json(500, "{}"), "500", format!("Or else: {off}")),

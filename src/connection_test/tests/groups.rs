@@ -93,7 +93,7 @@ fn all_is_well_for_an_owner() {
         ["address", "token", "version", "token-scopes", "token-expiry", "role", "license", "seats", "add-ons"]
     );
     assert_eq!(report.outcome, Status::Pass, "{report:?}");
-    assert_eq!(script.waves, [4, 3, 1]);
+    assert_eq!(script.waves, [5, 3, 1]);
     assert!(script.unused().is_empty());
     assert_eq!(passed(&report, "role"), "@mira is an Owner of 1 top-level group: g9.");
     assert_eq!(
@@ -165,7 +165,7 @@ fn a_token_that_is_refused_is_named_and_public_groups_are_not() {
     let mut script = Script::new(lines);
     let report = report(&mut script, "gitlab.com", &[]);
     assert_failed(&report, "token", "does not know", "personal_access_tokens");
-    assert_eq!(script.waves, [4], "public groups are not asked about");
+    assert_eq!(script.waves, [5], "public groups are not asked about");
 }
 
 /// The group of the settings, as its namespace answers.
@@ -174,6 +174,18 @@ fn named(answer: Response, more: Vec<Line>) -> Report {
     lines.push(("/api/v4/namespaces/acme".to_owned(), answer));
     lines.extend(more);
     com_group(lines)
+}
+
+/// With a role that is enough in one group, the others would vanish from the next run without a word.
+#[test]
+fn groups_that_are_left_out_are_named() {
+    let mut lines = opening(usual_token());
+    lines.push((listed(50), groups(1)));
+    lines.push((listed(40), groups(3)));
+    lines.extend(usual_group());
+    let report = com(lines);
+    assert_warned(&report, "role", "Maintainer and no Owner of g10, g11: these groups are left out", "ask an Owner");
+    assert!(passed(&report, "license").starts_with("acme"), "{report:?}");
 }
 
 #[test]
@@ -185,10 +197,20 @@ fn the_group_of_the_settings_is_judged() {
     assert_failed(&named(gone, vec![]), "role", "knows no group acme, or hides it from @mira", "path of the group");
     assert_failed(&named(json(502, "{}"), vec![]), "role", "502", "later");
 
-    let member = first_group(json(200, NAMESPACE), json(403, FORBIDDEN), json(400, "{}"));
-    let report = named(json(200, NAMESPACE), member);
+    // Nobody but an Owner sees the plan.
+    let seen = || json(200, r#"{"id":9,"kind":"group","full_path":"acme","parent_id":null}"#);
+    let member = first_group(seen(), json(403, FORBIDDEN), json(400, "{}"));
+    let report = named(seen(), member);
     assert_failed(&report, "role", "@mira is no Owner of acme", "role Owner");
     assert_failed(&report, "role", "A collection brings a lower bound", "token of an Owner");
+
+    // A subscription that fails says nothing of the role.
+    let trouble = || first_group(json(200, NAMESPACE), json(500, "{}"), json(200, HOLDERS));
+    let report = named(json(200, NAMESPACE), trouble());
+    assert_eq!(passed(&report, "role"), "@mira is an Owner of acme.");
+    assert_warned(&report, "license", "cannot be read", "support");
+    let report = named(seen(), first_group(seen(), json(500, "{}"), json(200, HOLDERS)));
+    assert_failed(&report, "role", "500", "later");
 
     for namespace in [
         NAMESPACE.replace("\"parent_id\":null", "\"parent_id\":3"),

@@ -62,6 +62,15 @@ fn a_role_that_does_not_count_is_named() {
     assert_fails(empty, "role", "not an administrator", "Ask an administrator");
 }
 
+/// A token that has the scope was told to get it, round and round.
+#[test]
+fn admin_mode_is_not_named_to_a_token_that_has_its_scope() {
+    let token = json(200, r#"{"scopes":["read_api","read_user","admin_mode"],"expires_at":null}"#);
+    let more = vec![(USERS, json(403, FORBIDDEN)), (CURRENT_LICENSE, json(200, NO_PERMISSION))];
+    let gitlab = GitLab { user: json(200, ADMIN), license: json(403, FORBIDDEN), token, more, ..GitLab::default() };
+    assert_fails(gitlab, "role", "refuses the license to this token all the same", "address restrictions");
+}
+
 #[test]
 fn whoever_sees_all_accounts_is_warned_of_what_is_missing_only() {
     let report = restricted(MEMBER, ROW, NO_PERMISSION).report();
@@ -75,7 +84,7 @@ fn whoever_sees_all_accounts_is_warned_of_what_is_missing_only() {
     assert_warned(&report, "license", "how many seats were bought", "token of an administrator");
     assert!(passed(&report, "seats").contains("whether it holds a seat"));
     let report = restricted(ADMIN, ROW, SEEN).report();
-    assert_warned(&report, "role", "Admin Mode stops in part", "administrator");
+    assert_warned(&report, "role", "@root is an administrator, and may see", "administrator");
     assert_eq!(passed(&report, "license"), "ultimate, any number of seats, 7 in use, without an end.");
 }
 

@@ -117,13 +117,18 @@ impl Walk {
         Taken::nothing(None, Then::GoesOn)
     }
 
-    /// Whether these are the ids of the page before, and remember them for the next one.
+    /// Whether these are the ids of an earlier page. What is kept is that of page 1, 2, 4, 8 and so on (Brent's way), so that
+    /// a circle of any length is seen before it has been gone through three times.
     fn repeats<'a>(&mut self, ids: impl Iterator<Item = &'a Id>) -> bool {
         // FNV-1a: short, and nothing depends on its strength; a hostile server gains a page that counts as repeated.
         let print = ids
             .flat_map(|id| id.as_str().bytes().chain([0]))
             .fold(0xcbf2_9ce4_8422_2325_u64, |print, byte| (print ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        self.print.replace(print) == Some(print)
+        let repeats = self.print == Some(print);
+        if self.pages.is_power_of_two() {
+            self.print = Some(print);
+        }
+        repeats
     }
 }
 
