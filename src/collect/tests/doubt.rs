@@ -71,6 +71,21 @@ fn numbers_that_differ_are_told_also_after_another_group_was_passed_over() {
     assert_eq!((run.codes(), run.is_complete()), (vec!["group-not-read", "allocated-differs"], false));
 }
 
+#[test]
+fn numbers_that_differ_are_told_also_after_a_list_that_was_cut() {
+    let mut lines = owner(&[3, 9]);
+    for (group, counted) in [(3, 1), (9, 3)] {
+        lines.extend(plan(group, "premium", counted, counted));
+        lines.push(line(members_path(group, 1), last(list([]))));
+        let seats = list([holder(4)]);
+        let seats = if group == 3 { and_header(seats, "x-total", "7") } else { seats };
+        lines.push(line(billable_path(group, 100, 1), seats));
+        lines.push(among(group, &[4], list([])));
+    }
+    let run = Run::to_the_end(&no_add_ons(), lines);
+    assert_eq!((run.codes(), run.is_complete()), (vec!["list-ended-early", "allocated-differs"], false));
+}
+
 /// Fifty rows a page, no headers, and a number of yesterday that happens to be fifty.
 #[test]
 fn a_count_of_yesterday_is_no_end_of_a_list() {

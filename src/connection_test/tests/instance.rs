@@ -66,9 +66,12 @@ fn a_role_that_does_not_count_is_named() {
 #[test]
 fn admin_mode_is_not_named_to_a_token_that_has_its_scope() {
     let token = json(200, r#"{"scopes":["read_api","read_user","admin_mode"],"expires_at":null}"#);
-    let more = vec![(USERS, json(403, FORBIDDEN)), (CURRENT_LICENSE, json(200, NO_PERMISSION))];
-    let gitlab = GitLab { user: json(200, ADMIN), license: json(403, FORBIDDEN), token, more, ..GitLab::default() };
-    assert_fails(gitlab, "role", "refuses the license to this token all the same", "address restrictions");
+    for rows in [json(403, FORBIDDEN), json(200, BASIC)] {
+        let more = vec![(USERS, rows), (CURRENT_LICENSE, json(200, NO_PERMISSION))];
+        let (user, license) = (json(200, ADMIN), json(403, FORBIDDEN));
+        let gitlab = GitLab { user, license, token: token.clone(), more, ..GitLab::default() };
+        assert_fails(gitlab, "role", "refuses the license to this token all the same", "address restrictions");
+    }
 }
 
 #[test]
