@@ -33,6 +33,7 @@ fn options_that_scripts_use_are_there() {
         "--allow-private-network",
         "--ca-file <FILE>",
         "--max-concurrency <N>",
+        "--limits <FILE>",
         "--trace",
         "--bill",
         "--json",

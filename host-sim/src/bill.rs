@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::contract::{Batch, Counts, Entry};
-use crate::egress::{Denial, RequestRecord};
+use crate::egress::{Denial, MOST_DENIALS, RequestRecord};
 use crate::policy::limits::Limits;
 
 /// The cost of one call.
@@ -17,6 +17,10 @@ pub struct CallBill {
     pub guest: Duration,
     /// Wall-clock time.
     pub wall: Duration,
+    /// Before the call: until the tenant and the host had room for it. Not part of `wall`.
+    pub queued: Duration,
+    /// Time a processor was kept busy by the call itself: the guest, and the host on its behalf.
+    pub busy: Duration,
     /// Largest linear memory, bytes.
     pub peak_memory: usize,
     /// Connections opened by the tenant meanwhile.
@@ -25,8 +29,12 @@ pub struct CallBill {
     pub requests: Vec<RequestRecord>,
     /// Refusals.
     pub denials: Vec<Denial>,
+    /// Refusals that are not among `denials`, which keep the first of a call.
+    pub more_denials: u64,
     /// Requests without an answer when the call ended.
     pub unfinished: u64,
+    /// Limits that were passed and only warn, and how often.
+    pub limits_passed: BTreeMap<&'static str, u64>,
 }
 
 /// The cost of a run: all its calls together.
@@ -40,6 +48,8 @@ pub struct Bill {
     pub guest_ms_longest_call: f64,
     /// Milliseconds spent in calls but outside the guest: network, mostly.
     pub waiting_ms: f64,
+    /// Milliseconds before calls, until there was room for them: limits of the tenant, or a busy host.
+    pub queued_ms: f64,
     /// Milliseconds between calls, because the service asked to wait.
     pub rate_limited_ms: f64,
     /// The longest call, milliseconds.
@@ -64,11 +74,18 @@ pub struct Bill {
     pub connections_opened: u64,
     /// Requests on connections that were open already.
     pub connections_reused: u64,
-    /// Refused requests.
+    /// Refused requests, the first [`MOST_DENIALS`] of them.
     pub denials: Vec<Denial>,
+    /// Refused requests beyond these.
+    pub more_denials: u64,
+    /// Limits that were passed and only warn, and how often.
+    pub limits_passed: BTreeMap<&'static str, u64>,
     /// Records delivered.
     pub records: Records,
 }
+
+/// Most lines of requests that a bill holds: a plugin may ask for any number of paths. What comes beyond is one line.
+const MOST_REQUESTS: usize = 1_000;
 
 /// Records delivered, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -105,6 +122,7 @@ impl Bill {
         self.guest_ms += ms(call.guest);
         self.guest_ms_longest_call = self.guest_ms_longest_call.max(ms(call.guest));
         self.waiting_ms += ms(call.wall.saturating_sub(call.guest));
+        self.queued_ms += ms(call.queued);
         self.wall_ms_longest_call = self.wall_ms_longest_call.max(ms(call.wall));
         self.peak_memory_bytes = self.peak_memory_bytes.max(call.peak_memory);
         let mut sent: u64 = 0;
@@ -115,7 +133,11 @@ impl Bill {
                 (Some(status), Some(_)) => format!("{status}, cut"),
                 (None, _) => "no answer".to_owned(),
             };
-            *self.requests.entry(format!("{} {} {outcome}", request.method, request.path)).or_default() += 1;
+            let mut line = format!("{} {} {outcome}", request.method, request.path);
+            if self.requests.len() >= MOST_REQUESTS && !self.requests.contains_key(&line) {
+                line = "others".to_owned();
+            }
+            *self.requests.entry(line).or_default() += 1;
             sent += 1;
             bytes += request.bytes;
             self.response_bytes_largest = self.response_bytes_largest.max(request.bytes);
@@ -126,7 +148,18 @@ impl Bill {
         self.response_bytes_most_in_call = self.response_bytes_most_in_call.max(bytes);
         self.connections_opened += call.connections_opened;
         self.connections_reused += sent.saturating_sub(call.connections_opened);
-        self.denials.extend(call.denials.iter().cloned());
+        let room = MOST_DENIALS.saturating_sub(self.denials.len());
+        self.denials.extend(call.denials.iter().take(room).cloned());
+        let left = u64::try_from(call.denials.len().saturating_sub(room)).unwrap_or(u64::MAX);
+        self.more_denials = self.more_denials.saturating_add(left).saturating_add(call.more_denials);
+        for (name, count) in &call.limits_passed {
+            *self.limits_passed.entry(name).or_default() += count;
+        }
+    }
+
+    /// Notes that a limit was passed that only warns.
+    pub fn warn(&mut self, limit: &'static str) {
+        *self.limits_passed.entry(limit).or_default() += 1;
     }
 
     /// Counts the records of a delivered batch.
@@ -164,6 +197,7 @@ impl Bill {
             Some(format!("{} ms a call", limits.cpu.as_millis())),
         );
         line("waiting", format!("{:.1} ms", self.waiting_ms), None);
+        line("queued", format!("{:.1} ms", self.queued_ms), Some(format!("{} calls at once", limits.calls)));
         line(
             "rate-limited",
             format!("{:.0} ms, {} repeats", self.rate_limited_ms, self.retries),
@@ -209,9 +243,16 @@ impl Bill {
             format!("{source} source, {pool} pool, {user} user, {assignment} assignment, {warning} warning"),
             None,
         );
-        line("refused requests", self.denials.len().to_string(), None);
+        let kept = u64::try_from(self.denials.len()).unwrap_or(u64::MAX);
+        line("refused requests", kept.saturating_add(self.more_denials).to_string(), None);
         for denial in &self.denials {
             line("", format!("{}: {}", denial.target, denial.message), None);
+        }
+        if self.more_denials > 0 {
+            line("", format!("and {} more", self.more_denials), None);
+        }
+        for (name, count) in &self.limits_passed {
+            line("limit passed, warned", format!("{name}, {count} times"), None);
         }
         text
     }
@@ -227,8 +268,8 @@ pub fn human_bytes(bytes: impl TryInto<u64>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Bill, CallBill};
-    use crate::egress::{Denial, DenialCode, RequestRecord};
+    use super::{Bill, CallBill, MOST_REQUESTS};
+    use crate::egress::{Denial, DenialCode, MOST_DENIALS, RequestRecord};
     use crate::policy::limits::Limits;
 
     fn request(status: Option<u16>, bytes: u64, error: Option<&str>) -> RequestRecord {
@@ -250,6 +291,7 @@ mod tests {
         let first = CallBill {
             guest: Duration::from_millis(30),
             wall: Duration::from_millis(100),
+            queued: Duration::from_millis(5),
             peak_memory: 3_000,
             connections_opened: 2,
             requests: vec![
@@ -259,6 +301,7 @@ mod tests {
             ],
             denials: vec![denial.clone()],
             unfinished: 2,
+            ..CallBill::default()
         };
         let second = CallBill {
             guest: Duration::from_millis(10),
@@ -268,6 +311,7 @@ mod tests {
             requests: vec![request(Some(200), 400, None)],
             denials: vec![],
             unfinished: 1,
+            ..CallBill::default()
         };
         let mut bill = Bill::default();
         bill.add(&first);
@@ -281,8 +325,9 @@ mod tests {
             bill.waiting_ms,
             bill.rate_limited_ms,
             bill.wall_ms_longest_call,
+            bill.queued_ms,
         ];
-        assert_eq!(milliseconds, [40.0, 30.0, 310.0, 2_000.0, 250.0]);
+        assert_eq!(milliseconds, [40.0, 30.0, 310.0, 2_000.0, 250.0, 5.0]);
         assert_eq!(bill.peak_memory_bytes, 3_000);
         assert_eq!((bill.requests_most_in_call, bill.requests_unfinished), (3, 3));
         let bytes = [bill.response_bytes, bill.response_bytes_largest, bill.response_bytes_most_in_call];
@@ -296,5 +341,30 @@ mod tests {
         );
         let text = bill.to_text(&Limits::default());
         assert!(text.contains("https://evil.example/: no"), "{text}");
+    }
+
+    /// A plugin that asked for a million other addresses had all of them on its bill.
+    #[test]
+    fn a_bill_stays_short_whatever_is_refused_and_asked() {
+        let denial = Denial { code: DenialCode::Origin, target: String::new(), message: "no".to_owned() };
+        let paths = (0..MOST_REQUESTS + 5).map(|number| {
+            let path = format!("/{number}");
+            RequestRecord { path, ..request(Some(200), 1, None) }
+        });
+        let call = CallBill {
+            requests: paths.collect(),
+            denials: vec![denial; 60],
+            more_denials: 7,
+            limits_passed: [("requests", 2)].into(),
+            ..CallBill::default()
+        };
+        let mut bill = Bill::default();
+        bill.add(&call);
+        bill.add(&call);
+        assert_eq!((bill.denials.len(), bill.more_denials), (MOST_DENIALS, 20 + 14));
+        assert_eq!((bill.requests.len(), bill.requests.get("others")), (MOST_REQUESTS + 1, Some(&10)));
+        let text = bill.to_text(&Limits::default());
+        assert!(text.contains("refused requests       134\n") && text.contains("and 34 more"), "{text}");
+        assert!(text.contains("limit passed, warned   requests, 4 times"), "{text}");
     }
 }

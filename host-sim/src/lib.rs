@@ -4,7 +4,8 @@
 //! credential kept outside. The library is what the command line and the tests are made of; it knows nothing of GitLab.
 //!
 //! Data flows one way: bytes → [`admission`] → [`engine`] → [`collection`] → [`records`] → [`allocation`]. What a
-//! plugin may do is decided in [`policy`] and enforced by [`engine`] and [`egress`].
+//! plugin may do is decided in [`policy`] and enforced by [`engine`] and [`egress`]; what one tenant may take from the
+//! others, by [`tenant`].
 
 pub mod admission;
 pub mod allocation;
@@ -20,4 +21,5 @@ pub mod policy;
 pub mod records;
 #[cfg(test)]
 mod samples;
+pub mod tenant;
 mod whole_file;

@@ -4,11 +4,13 @@ pub mod closing;
 pub mod echo;
 pub mod expected;
 pub mod facts;
+pub mod guests;
 pub mod instead;
 pub mod listener;
 pub mod tenant;
 pub mod tls;
 pub mod wire;
+pub mod wiretap;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

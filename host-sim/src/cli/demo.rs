@@ -17,6 +17,7 @@ use crate::bill::{Bill, human_bytes};
 use crate::collection::PageSink;
 use crate::contract::{Batch, CheckStatus, Completeness, Pool, Summary};
 use crate::egress::Secret;
+use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +69,7 @@ async fn journey(args: &Args, bytes: &[u8], gitlab: &FakeGitlab) -> Result<ExitC
             network: NetworkPolicy { loopback: true, private: false },
             ca_file: None,
             max_concurrency: None,
+            limits: Limits::default(),
         },
     )
     .await?;

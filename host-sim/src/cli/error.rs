@@ -11,6 +11,7 @@ use crate::contract::{Failure, FieldProblem, explanation};
 use crate::egress::{NetworkFailure, NetworkFailureKind, TlsError};
 use crate::engine::{CallError, EngineError, LoadError};
 use crate::plugin_build::BuildError;
+use crate::tenant::TenantError;
 
 /// Which exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,6 +224,15 @@ impl From<EngineError> for CommandError {
 impl From<TlsError> for CommandError {
     fn from(error: TlsError) -> Self {
         Self::usage(error.to_string(), "--ca-file takes a file of certificates in PEM form")
+    }
+}
+
+impl From<TenantError> for CommandError {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::Tls(error) => error.into(),
+            TenantError::Ceiling { .. } => Self::usage(error.to_string(), "`cargo sim limits` lists the limits"),
+        }
     }
 }
 

@@ -5,18 +5,18 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::error::CommandError;
-use super::terminal;
+use super::{limits, terminal};
 use crate::collection::Collection;
 use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
-use crate::egress::{Access, Client, Injection, Network, Secret};
+use crate::egress::{Access, Injection, Network, Secret};
 use crate::engine::{Engine, EngineOptions, Plugin};
 use crate::plugin_build::{self, BuildOptions};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
 use crate::policy::origin::{Grant, Origin};
+use crate::tenant::Tenant;
 
 /// Longest credential that is read.
 const SECRET_BYTES: u64 = 64 * 1024;
@@ -62,6 +62,9 @@ pub(super) struct SourceArgs {
     /// Most requests in flight at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     max_concurrency: Option<u16>,
+    /// Limits of this tenant, in TOML [default: those that `limits` lists]
+    #[arg(long, value_name = "FILE")]
+    limits: Option<PathBuf>,
     /// Print every request to standard error
     #[arg(long)]
     trace: bool,
@@ -80,6 +83,7 @@ pub(super) struct Entered {
     pub(super) network: NetworkPolicy,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) max_concurrency: Option<u16>,
+    pub(super) limits: Limits,
 }
 
 impl SourceArgs {
@@ -95,6 +99,7 @@ impl SourceArgs {
             network: NetworkPolicy { loopback: self.allow_loopback, private: self.allow_private_network },
             ca_file: self.ca_file.clone(),
             max_concurrency: self.max_concurrency,
+            limits: limits::of_tenant(self.limits.as_deref())?,
         })
     }
 
@@ -185,12 +190,13 @@ impl Source {
     }
 
     async fn prepare_unredacted(plugin_bytes: &[u8], entered: Entered) -> Result<Self, CommandError> {
-        let mut limits = Limits::default();
+        let mut limits = entered.limits.clone();
         if let Some(ceiling) = entered.max_concurrency {
             limits.in_flight = usize::from(ceiling);
         }
         let engine = Engine::new(limits.clone(), EngineOptions::default())?;
-        let plugin = engine.load(plugin_bytes)?;
+        let tenant = Tenant::new(&engine, limits.clone(), entered.network, entered.ca_file.as_deref())?;
+        let plugin = tenant.plugin(&engine.load(plugin_bytes)?);
         let descriptor = plugin.describe().await.result?;
         let values = field_values(&descriptor, &entered)?;
         let config =
@@ -210,9 +216,8 @@ impl Source {
         })?;
         let prefix = descriptor.credential.prefix.clone();
         let secret = entered.secret;
-        let client = Arc::new(Client::new(&limits, entered.network, entered.ca_file.as_deref())?);
         let access = Access { grant, injection: Some(Injection { header, prefix, secret: secret.clone() }) };
-        Ok(Self { limits, plugin, descriptor, config, network: Network { client, access }, secret })
+        Ok(Self { limits, plugin, descriptor, config, network: tenant.network(access), secret })
     }
 
     /// What is to be collected, and with what.

@@ -22,6 +22,8 @@ pub(super) struct BodyLimits {
     pub(super) response: u64,
     pub(super) call: u64,
     pub(super) between_bytes: Duration,
+    /// Whether passing `response` and `call` is but a word on the bill.
+    pub(super) only_warn: [bool; 2],
 }
 
 /// The body, and what has to happen when it ends.
@@ -101,16 +103,25 @@ impl Body for MeteredBody {
             Some(Err(error)) => self.fail(cause::of(&error)),
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+                let before = self.bytes;
                 self.bytes = self.bytes.saturating_add(length);
                 let limit = self.limits.response;
-                if self.bytes > limit {
+                let [response_warns, call_warns] = self.limits.only_warn;
+                if self.bytes > limit && response_warns {
+                    if before <= limit {
+                        self.ledger.warn("response_bytes");
+                    }
+                } else if self.bytes > limit {
                     return self.fail(Cause::new(
                         Error::HttpResponseBodySize(Some(limit)),
                         format!("the answer is larger than the limit response_bytes = {limit}"),
                     ));
                 }
                 let limit = self.limits.call;
-                if !self.ledger.count_body(length, limit) {
+                let within = self.ledger.count_body(length, limit);
+                if !within && call_warns {
+                    self.ledger.warn("response_bytes_per_call");
+                } else if !within {
                     return self.fail(Cause::new(
                         Error::HttpResponseBodySize(Some(limit)),
                         format!("the answers together are larger than the limit response_bytes_per_call = {limit}"),

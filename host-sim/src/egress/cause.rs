@@ -8,6 +8,7 @@ use wasmtime_wasi_http::Error;
 
 use super::connect::ConnectError;
 use super::ledger::NetworkFailureKind;
+use super::upload;
 
 /// Why a request failed.
 pub(super) struct Cause {
@@ -27,7 +28,9 @@ impl Cause {
             Error::TlsCertificateError | Error::TlsProtocolError | Error::TlsAlertReceived { .. } => {
                 NetworkFailureKind::Tls
             }
-            Error::HttpResponseHeaderSectionSize(_) | Error::HttpResponseBodySize(_) => NetworkFailureKind::Limit,
+            Error::HttpResponseHeaderSectionSize(_)
+            | Error::HttpResponseBodySize(_)
+            | Error::HttpRequestBodySize(_) => NetworkFailureKind::Limit,
             _ => NetworkFailureKind::Other,
         };
         Self { code, words: words.into(), kind, prohibited: None }
@@ -56,6 +59,10 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Cause> {
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(of_tls(error));
+    }
+    // What our own limit on the body of a request ended.
+    if let Some(Error::HttpRequestBodySize(Some(limit))) = error.downcast_ref::<Error>() {
+        return Some(Cause::new(Error::HttpRequestBodySize(Some(*limit)), upload::too_large(*limit)));
     }
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_incomplete_message() {

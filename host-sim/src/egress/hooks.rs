@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use http::header::HOST;
 use http::{HeaderValue, Method, Request};
+use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::body::BodyLimits;
 use super::ledger::{Denial, DenialCode, Ledger};
 use super::send::{Answer, Sending, prohibited};
+use super::upload::UploadBody;
 use super::{Access, Network};
 use crate::policy::limits::Limits;
 use crate::policy::network::{AddressKind, NetworkPolicy};
@@ -34,12 +36,22 @@ impl Hooks {
         let target = target(request);
         let deny = |code, message: String| Denial { code, target: target.clone(), message };
         if !self.ledger.admit(self.limits.requests) {
+            if self.limits.only_warns("requests") {
+                self.ledger.warn("requests");
+                return self.admit_counted(request);
+            }
             let limit = self.limits.requests;
             return Err(deny(
                 DenialCode::RequestBudget,
                 format!("the limit requests = {limit} of one call is used up"),
             ));
         }
+        self.admit_counted(request)
+    }
+
+    fn admit_counted<B>(&self, request: &Request<B>) -> Result<(Origin, &Network), Denial> {
+        let target = target(request);
+        let deny = |code, message: String| Denial { code, target: target.clone(), message };
         if !matches!(*request.method(), Method::GET | Method::POST) {
             let method = request.method();
             return Err(deny(DenialCode::Method, format!("the method {method} is not allowed, only GET and POST")));
@@ -86,6 +98,9 @@ impl Hooks {
         let uri = format!("{origin}{path}").parse::<http::Uri>().map_err(|_| malformed("URI"))?;
         let authority = uri.authority().ok_or_else(|| malformed("host"))?;
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed("host"))?;
+        for name in HOP_BY_HOP {
+            request.headers_mut().remove(name);
+        }
         request.headers_mut().insert(HOST, host);
         *request.uri_mut() = uri;
         if let Some(injection) = &access.injection {
@@ -95,6 +110,22 @@ impl Hooks {
         Ok(())
     }
 }
+
+/// What speaks to the next hop and not to the service: the connection is the host's, and so is what is said of it. Most of
+/// these are not even taken from a guest; `expect` would have the host wait for a server's leave, `trailer` would have it
+/// send fields behind the body.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 impl WasiHttpHooks for Hooks {
     fn send_request(
@@ -120,6 +151,10 @@ impl WasiHttpHooks for Hooks {
             }
         };
         let timeouts = Timeouts::clamped(options, &self.limits);
+        let request = request.map(|body| {
+            let only_warn = self.limits.only_warns("request_bytes");
+            UploadBody::new(body, self.limits.request_bytes, only_warn, Arc::clone(&self.ledger)).boxed_unsync()
+        });
         let sending = Sending {
             client,
             ledger: Arc::clone(&self.ledger),
@@ -127,6 +162,7 @@ impl WasiHttpHooks for Hooks {
                 response: self.limits.response_bytes,
                 call: self.limits.response_bytes_per_call,
                 between_bytes: timeouts.between_bytes,
+                only_warn: ["response_bytes", "response_bytes_per_call"].map(|name| self.limits.only_warns(name)),
             },
             head_bytes: self.limits.response_head_bytes,
             first_byte: timeouts.first_byte,

@@ -2,11 +2,15 @@
 //!
 //! Paths are kept without their query: a query may hold names of people, and a bill needs none.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+
+/// Most refusals of one call that are kept one by one; further ones are counted. A plugin may provoke any number.
+pub const MOST_DENIALS: usize = 100;
 
 /// One request that left the sandbox, or tried to.
 #[derive(Debug, Clone, Serialize)]
@@ -83,7 +87,10 @@ pub struct NetworkFailure {
 #[derive(Debug, Default)]
 struct Entries {
     requests: Vec<RequestRecord>,
+    /// The first few: a plugin may provoke any number, and this is the host's memory.
     denials: Vec<Denial>,
+    more_denials: u64,
+    warned: BTreeMap<&'static str, u64>,
     last_failure: Option<NetworkFailure>,
 }
 
@@ -135,7 +142,11 @@ impl Ledger {
                 _ => NetworkFailureKind::Denied,
             };
             entries.last_failure = Some(NetworkFailure { kind, words: denial.message.clone() });
-            entries.denials.push(denial);
+            if entries.denials.len() < MOST_DENIALS {
+                entries.denials.push(denial);
+            } else {
+                entries.more_denials += 1;
+            }
         });
     }
 
@@ -146,11 +157,29 @@ impl Ledger {
 
     /// Requests that were let out and neither answered, failed nor refused: the call ended first.
     pub fn unfinished(&self) -> u64 {
-        let told = self.with(|entries| entries.requests.len() + entries.denials.len());
-        self.admitted.load(Ordering::Relaxed).saturating_sub(u64::try_from(told).unwrap_or(u64::MAX))
+        let told = self.with(|entries| {
+            let listed = u64::try_from(entries.requests.len() + entries.denials.len()).unwrap_or(u64::MAX);
+            listed.saturating_add(entries.more_denials)
+        });
+        self.admitted.load(Ordering::Relaxed).saturating_sub(told)
     }
 
-    /// The refusals so far.
+    /// Notes that a limit was passed that only warns.
+    pub(super) fn warn(&self, limit: &'static str) {
+        self.with(|entries| *entries.warned.entry(limit).or_default() += 1);
+    }
+
+    /// The limits that were passed and only warn, and how often.
+    pub fn limits_passed(&self) -> BTreeMap<&'static str, u64> {
+        self.with(|entries| entries.warned.clone())
+    }
+
+    /// Refusals beyond those that are kept.
+    pub fn more_denials(&self) -> u64 {
+        self.with(|entries| entries.more_denials)
+    }
+
+    /// The first refusals.
     pub fn denials(&self) -> Vec<Denial> {
         self.with(|entries| entries.denials.clone())
     }

@@ -21,10 +21,11 @@ mod mask;
 mod secret;
 mod send;
 mod tls;
+mod upload;
 
 pub use client::Client;
 pub(crate) use hooks::Hooks;
-pub use ledger::{Denial, DenialCode, Ledger, NetworkFailure, NetworkFailureKind, RequestRecord};
+pub use ledger::{Denial, DenialCode, Ledger, MOST_DENIALS, NetworkFailure, NetworkFailureKind, RequestRecord};
 pub use secret::{Secret, SecretError};
 pub use tls::TlsError;
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::Store;
 use wasmtime::component::ResourceTableError;
+use wasmtime::{Store, Trap};
+use wasmtime_wasi_http::FieldMapError;
 
 use super::state::{CpuMeter, State};
 use super::{Plugin, dump};
@@ -14,6 +15,8 @@ use crate::contract::{
 };
 use crate::egress::{Hooks, Ledger, Network, NetworkFailure};
 use crate::policy::limits::Limits;
+use crate::tenant::Turn;
+use crate::tenant::pace::Paced;
 
 /// Why a call gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,8 +110,16 @@ impl Plugin {
         network: Option<&Network>,
         act: impl AsyncFnOnce(&Instance, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> CallOutcome<T> {
-        let started = Instant::now();
+        let asked = Instant::now();
         let limits = &self.limits;
+        let turn = match Turn::take(self.share.clone(), &self.instances).await {
+            Ok(turn) => turn,
+            Err(error) => {
+                let result = Err(CallError::Instantiate(error.to_string()));
+                return CallOutcome { result, bill: CallBill::default(), last_failure: None };
+            }
+        };
+        let started = Instant::now();
         let ledger = Arc::new(Ledger::default());
         let opened_before = network.map_or(0, |network| network.client.connections_opened());
         let hooks = Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger));
@@ -123,7 +134,7 @@ impl Plugin {
         store.set_hostcall_fuel(limits.hostcall_bytes);
         store.set_max_component_handles(limits.handles);
 
-        let result = tokio::time::timeout(limits.wall, async {
+        let call = async {
             let instance = match self.pre.instantiate_async(&mut store).await {
                 Ok(instance) => instance,
                 // A limit can be passed before the first export is called: a slow start counts as computing.
@@ -135,14 +146,20 @@ impl Plugin {
                 }
             };
             act(&instance, &mut store).await.map_err(|error| explain(&error, store.data(), limits))
-        })
-        .await
-        .unwrap_or_else(|_| Err(limit("wall", limits.wall)));
+        };
+        let mut paced = Paced::new(call, self.share.as_ref().map(|share| share.pace()));
+        let result = tokio::time::timeout(limits.wall, &mut paced).await;
+        let busy = paced.busy();
+        // With it goes its hold on the store.
+        drop(paced);
+        let result = result.unwrap_or_else(|_| Err(limit("wall", limits.wall)));
 
         let state = store.data();
-        let bill = CallBill {
+        let mut bill = CallBill {
             guest: state.cpu.used(),
             wall: started.elapsed(),
+            queued: started.duration_since(asked),
+            busy,
             peak_memory: state.memory.peak,
             connections_opened: network
                 .map_or(0, |network| network.client.connections_opened())
@@ -153,8 +170,15 @@ impl Plugin {
                 ledger.requests()
             },
             denials: ledger.denials(),
+            more_denials: ledger.more_denials(),
             unfinished: ledger.unfinished(),
+            limits_passed: ledger.limits_passed(),
         };
+        turn.warned.iter().for_each(|name| *bill.limits_passed.entry(name).or_default() += 1);
+        if let Some(share) = &self.share {
+            let sent = u64::try_from(bill.requests.len()).unwrap_or(u64::MAX).saturating_add(bill.unfinished);
+            share.spend(sent, busy);
+        }
         CallOutcome { result, bill, last_failure: ledger.last_failure() }
     }
 }
@@ -163,21 +187,47 @@ fn limit(name: &'static str, value: Duration) -> CallError {
     CallError::Limit { name, value: format!("{} ms", value.as_millis()) }
 }
 
-/// A trap in words; if a limit of ours is behind it, by the limit's name. The engine's own ones on handles, header fields
-/// and copied bytes trap in the engine's words.
+/// A trap in words; if a limit of ours is behind it, by the limit's name.
 fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError {
     let bytes = |name, value: usize| CallError::Limit { name, value: format!("{value} bytes") };
     let count = |name, value: usize| CallError::Limit { name, value: value.to_string() };
     if state.cpu.interrupted {
         return limit("cpu", limits.cpu);
     }
+    match passed(error) {
+        Some("stack_bytes") => return bytes("stack_bytes", limits.stack_bytes),
+        Some("host_table_entries") => return count("host_table_entries", limits.host_table_entries),
+        Some("fields_bytes") => return bytes("fields_bytes", limits.fields_bytes),
+        Some("hostcall_bytes") => return bytes("hostcall_bytes", limits.hostcall_bytes),
+        Some("handles") => return count("handles", limits.handles),
+        _ => {}
+    }
+    // Last, since a refused growth is no trap: whoever goes on without the memory traps for another reason.
     match state.memory.refused {
-        Some("table_elements") => return count("table_elements", limits.table_elements),
-        Some(name) => return bytes(name, limits.memory_bytes),
-        None => {}
+        Some("table_elements") => count("table_elements", limits.table_elements),
+        Some(name) => bytes(name, limits.memory_bytes),
+        None => CallError::Trap(error.root_cause().to_string()),
+    }
+}
+
+/// The limit of the engine's own that an error means. Two of them have no type of their own: they are told by the
+/// engine's words, which a test of each holds on to.
+fn passed(error: &wasmtime::Error) -> Option<&'static str> {
+    if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+        return Some("stack_bytes");
     }
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
-        return count("host_table_entries", limits.host_table_entries);
+        return Some("host_table_entries");
     }
-    CallError::Trap(error.root_cause().to_string())
+    if matches!(error.downcast_ref::<FieldMapError>(), Some(FieldMapError::TotalSizeTooBig)) {
+        return Some("fields_bytes");
+    }
+    let words = error.root_cause().to_string();
+    if words.ends_with("fuel allocated for hostcalls has been exhausted") {
+        Some("hostcall_bytes")
+    } else if words.ends_with("store handle limit exceeded") {
+        Some("handles")
+    } else {
+        None
+    }
 }

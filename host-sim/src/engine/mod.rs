@@ -16,6 +16,7 @@ mod state;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::clocks::WasiClocks;
@@ -28,12 +29,17 @@ use state::Table;
 use crate::admission::{Manifest, Refusal};
 use crate::contract::PluginPre;
 use crate::policy::limits::Limits;
+use crate::tenant::Share;
+use crate::tenant::pace::Floor;
 
 /// Length of an epoch: how often a computing guest lets others run and has its time checked.
-const EPOCH: Duration = Duration::from_millis(10);
+const EPOCH: Duration = Duration::from_millis(2);
 
 /// Instances that may exist at once in this process. A slot reserves address space, not memory.
 const INSTANCES: u32 = 64;
+
+/// Stack for the host's own frames in a call, bytes. They are deepest where results are copied.
+const HOST_STACK: usize = 1536 * 1024;
 
 /// What an engine does beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +53,9 @@ pub struct Engine {
     engine: wasmtime::Engine,
     linker: Linker<State>,
     limits: Arc<Limits>,
+    /// Handed out in the order of asking, so that a call waits where there is no instance for it, and does not fail.
+    instances: Arc<Semaphore>,
+    floor: Arc<Floor>,
 }
 
 /// Why a plugin was not loaded.
@@ -85,6 +94,9 @@ impl Engine {
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
             .epoch_interruption(true)
             .coredump_on_trap(options.core_dump)
+            .max_wasm_stack(limits.stack_bytes)
+            // The guest's stack and the host's own frames on top of it.
+            .async_stack_size(limits.stack_bytes.saturating_add(HOST_STACK))
             // Only WASI 0.2 is served, so the machinery of 0.3 is left out of reach.
             .concurrency_support(false);
         let engine = wasmtime::Engine::new(&config).map_err(fail)?;
@@ -102,7 +114,9 @@ impl Engine {
                 }
             })
             .map_err(|error| EngineError(error.to_string()))?;
-        Ok(Self { engine, linker, limits: Arc::new(limits) })
+        let instances = Arc::new(Semaphore::new(usize::try_from(INSTANCES).unwrap_or(1)));
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self { engine, linker, limits: Arc::new(limits), instances, floor: Arc::new(Floor::new(processors)) })
     }
 
     /// Checks, compiles and links a component.
@@ -118,13 +132,19 @@ impl Engine {
         let pre = self.linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(compile)?;
         let initial_memory_bytes =
             required.and_then(|required| required.max_initial_memory_size).map(|pages| pages.saturating_mul(65_536));
-        Ok(Plugin { pre, manifest, initial_memory_bytes, limits: Arc::clone(&self.limits) })
+        let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
+        Ok(Plugin { pre, manifest, initial_memory_bytes, limits, instances, share: None })
     }
 
     /// The limits of every call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The processors, which all tenants share.
+    pub(crate) fn floor(&self) -> Arc<Floor> {
+        Arc::clone(&self.floor)
     }
 }
 
@@ -150,9 +170,17 @@ pub struct Plugin {
     manifest: Manifest,
     initial_memory_bytes: Option<u64>,
     limits: Arc<Limits>,
+    instances: Arc<Semaphore>,
+    /// Of the tenant whose calls these are; none for calls that are nobody's, such as those of a tool.
+    share: Option<Arc<Share>>,
 }
 
 impl Plugin {
+    /// The same plugin for the calls of one tenant.
+    pub(crate) fn within(&self, limits: Arc<Limits>, share: Option<Arc<Share>>) -> Self {
+        Self { limits, share, ..self.clone() }
+    }
+
     /// What the bytes said of themselves.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

@@ -4,6 +4,7 @@
 //! the module into a component, whose import list is then exactly what the plugin uses. Each step says in one line what
 //! it does. Cargo decides what is fresh, so a second build takes a second.
 
+mod guests;
 mod names;
 pub mod toolchain;
 
@@ -11,6 +12,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+pub use guests::{Guest, build_guests, guest_sources};
 use toolchain::{GuestToolchain, ToolchainError, Way};
 
 use crate::admission::{Manifest, Refusal};
@@ -102,7 +104,7 @@ pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
     let workspace = workspace();
     let target_folder = target_folder(&workspace);
     let module = compile(&toolchain, &workspace, &target_folder)?;
-    let component = componentize(&module)?;
+    let component = componentize(&module, CRATE)?;
     let manifest = Manifest::read(&component, Limits::default().component_bytes)?;
     manifest.admit()?;
     let path = options.out.clone().unwrap_or_else(|| default_path(&target_folder));
@@ -139,34 +141,52 @@ fn target_folder(workspace: &Path) -> PathBuf {
 }
 
 fn compile(toolchain: &GuestToolchain, workspace: &Path, target_folder: &Path) -> Result<Vec<u8>, BuildError> {
-    // A folder of its own: the usual one is locked while `cargo test` builds, and shares nothing with the guest anyway.
-    let guest_folder = target_folder.join("guest");
+    let mut cargo = cargo(toolchain, workspace, target_folder, &[]);
+    cargo.args(["--lib", "--package", PACKAGE]);
+    if target_folder.join("plugin").is_dir() {
+        // Not the first build: it takes seconds, and needs no words unless it fails.
+        cargo.arg("--quiet");
+    }
+    run(cargo)?;
+    let path = modules(target_folder).join("gitlab_seats.wasm");
+    std::fs::read(&path).map_err(|source| BuildError::File { path, verb: "read", source })
+}
+
+/// `cargo build` for the guest's target, run in the workspace; what to build is for the caller to add.
+fn cargo(toolchain: &GuestToolchain, workspace: &Path, target_folder: &Path, flags: &[&str]) -> Command {
+    let mut rustflags = reproducible_paths(workspace);
+    rustflags.extend(flags.iter().map(ToString::to_string));
     let mut cargo = Command::new(&toolchain.cargo);
     cargo
         .current_dir(workspace)
-        .args(["build", "--lib", "--package", PACKAGE, "--profile", "guest", "--target", TARGET])
+        .args(["build", "--profile", "guest", "--target", TARGET])
         .args(&toolchain.cargo_args)
+        // A folder of its own: the usual one is locked while `cargo test` builds, and shares nothing with the guest anyway.
         .arg("--target-dir")
-        .arg(&guest_folder)
+        .arg(guest_folder(target_folder))
         .envs(toolchain.envs.iter().map(|(name, value)| (name, value)))
         // Flags for this machine's programs are not for the guest.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET")
         .env_remove("CARGO_BUILD_RUSTFLAGS")
-        .env("CARGO_ENCODED_RUSTFLAGS", reproducible_paths(workspace).join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags.join("\u{1f}"))
         .stdin(Stdio::null())
         // What cargo has to say is for the person who waits; standard output belongs to the command's result.
         .stdout(Stdio::null());
-    if target_folder.join("plugin").is_dir() {
-        // Not the first build: it takes seconds, and needs no words unless it fails.
-        cargo.arg("--quiet");
-    }
-    let status = cargo.status().map_err(BuildError::Cargo)?;
-    if !status.success() {
-        return Err(BuildError::Compile);
-    }
-    let path = guest_folder.join(TARGET).join("guest").join("gitlab_seats.wasm");
-    std::fs::read(&path).map_err(|source| BuildError::File { path, verb: "read", source })
+    cargo
+}
+
+fn run(mut cargo: Command) -> Result<(), BuildError> {
+    if cargo.status().map_err(BuildError::Cargo)?.success() { Ok(()) } else { Err(BuildError::Compile) }
+}
+
+fn guest_folder(target_folder: &Path) -> PathBuf {
+    target_folder.join("guest")
+}
+
+/// Where cargo puts the modules that it made.
+fn modules(target_folder: &Path) -> PathBuf {
+    guest_folder(target_folder).join(TARGET).join("guest")
 }
 
 /// Panic messages hold source paths; with the machine's own paths taken out, two machines build the same bytes.
@@ -178,8 +198,8 @@ fn reproducible_paths(workspace: &Path) -> Vec<String> {
     home.iter().map(|home| remap(home, "/cargo")).chain([remap(workspace, "/plugin")]).collect()
 }
 
-fn componentize(module: &[u8]) -> Result<Vec<u8>, BuildError> {
-    let module = names::keep_own(module, CRATE).map_err(|error| BuildError::Component(error.to_string()))?;
+fn componentize(module: &[u8], krate: &str) -> Result<Vec<u8>, BuildError> {
+    let module = names::keep_own(module, krate).map_err(|error| BuildError::Component(error.to_string()))?;
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(&module)

@@ -1,84 +1,65 @@
-//! The limits within which a call of a plugin runs.
+//! The limits within which a plugin runs.
 //!
-//! One struct, one default each, every one of them enforced; `host-sim limits` prints this very list.
+//! One struct, one default each, every one of them enforced; `host-sim limits` prints this very list. A tenant may have
+//! others, from a file: see [`super::limit_file`].
+//!
+//! | mode | what passing the limit does |
+//! | --- | --- |
+//! | `enforce` | what the limit says; the call or the collection ends with the limit's name |
+//! | `warn` | nothing but a word on the bill, to find out what a new value would have stopped |
+//!
+//! Refuses `warn` for a limit that keeps the process alive or a tenant from the others: see [`Limits::set_mode`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Limits of one call, unless said otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Size of a component, bytes. Checked before it is parsed, since parsing and compiling cost host time and memory.
-    pub component_bytes: usize,
-    /// Linear memory of the guest, bytes. A page of 100 users needs about 2 MiB.
-    pub memory_bytes: usize,
-    /// Elements of one guest table.
-    pub table_elements: usize,
-    /// Time the guest itself computes. Waiting does not count.
-    pub cpu: Duration,
-    /// Wall-clock time, waiting included. The only limit that ends a guest blocked in the host.
-    pub wall: Duration,
-    /// HTTP requests.
-    pub requests: u32,
-    /// Requests in flight at once, for all calls of one tenant together.
-    pub in_flight: usize,
-    /// Body of one response, bytes.
-    pub response_bytes: u64,
-    /// Bodies of all responses, bytes.
-    pub response_bytes_per_call: u64,
-    /// Status line and headers of one response, bytes.
-    pub response_head_bytes: usize,
-    /// Header fields of one response.
-    pub response_headers: usize,
-    /// Memory of one set of header fields on the guest's side, bytes.
-    pub fields_bytes: usize,
-    /// Establishing a connection: name look-up, TCP and TLS together.
-    pub connect: Duration,
-    /// Until the head of a response has come, connecting included.
-    pub first_byte: Duration,
-    /// Between two pieces of a body.
-    pub between_bytes: Duration,
-    /// Host-side objects the guest holds: requests, responses, streams, pollables.
-    pub host_table_entries: usize,
-    /// Bytes copied from guest to host in one host call or result.
-    pub hostcall_bytes: usize,
-    /// Handles the guest holds.
-    pub handles: usize,
-    /// Entries in one batch.
-    pub batch_entries: usize,
-    /// Length of a cursor, bytes.
-    pub cursor_bytes: usize,
-    /// All the time that one collection spends waiting because the service said "too many requests".
-    pub rate_limit_wait: Duration,
+/// What passing a limit does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// What the limit says.
+    #[default]
+    Enforce,
+    /// A word on the bill.
+    Warn,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        const KIB: usize = 1024;
-        const MIB: usize = 1024 * KIB;
-        Self {
-            component_bytes: 8 * MIB,
-            memory_bytes: 64 * MIB,
-            table_elements: 10_000,
-            cpu: Duration::from_secs(10),
-            wall: Duration::from_secs(180),
-            requests: 256,
-            in_flight: 8,
-            response_bytes: 16 << 20,
-            response_bytes_per_call: 64 << 20,
-            response_head_bytes: 64 * KIB,
-            response_headers: 100,
-            fields_bytes: 128 * KIB,
-            connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(60),
-            between_bytes: Duration::from_secs(30),
-            host_table_entries: 1_024,
-            hostcall_bytes: 16 * MIB,
-            handles: 1_024,
-            batch_entries: 10_000,
-            cursor_bytes: 4 * KIB,
-            rate_limit_wait: Duration::from_secs(900),
+impl Mode {
+    /// As a limits file spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Warn => "warn",
         }
     }
+}
+
+/// Names of the limits that only warn. Made by [`Limits::set_mode`] alone, which refuses those that must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Warned(BTreeSet<&'static str>);
+
+/// Why a limit cannot be what it was to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// No limit has this name.
+    #[error("there is no limit {0}")]
+    Unknown(String),
+    /// More than this machine can count.
+    #[error("the limit {name} cannot be {value}")]
+    TooLarge {
+        /// Name of the limit.
+        name: &'static str,
+        /// The value.
+        value: u64,
+    },
+    /// Only to be enforced.
+    #[error("the limit {name} can only be enforced: {why}")]
+    OnlyEnforced {
+        /// Name of the limit.
+        name: &'static str,
+        /// What depends on it.
+        why: &'static str,
+    },
 }
 
 /// One limit for people and for programs.
@@ -92,63 +73,246 @@ pub struct LimitLine {
     pub unit: &'static str,
     /// What passing it does, in a few words.
     pub meaning: &'static str,
+    /// Whether it does.
+    pub mode: Mode,
+}
+
+/// What a limit is counted in.
+trait Amount: Sized {
+    fn to_number(&self) -> u64;
+    fn of_number(value: u64) -> Option<Self>;
+}
+
+macro_rules! counted {
+    ($($number:ty),*) => { $(
+        impl Amount for $number {
+            fn to_number(&self) -> u64 {
+                u64::try_from(*self).unwrap_or(u64::MAX)
+            }
+
+            fn of_number(value: u64) -> Option<Self> {
+                value.try_into().ok()
+            }
+        }
+    )* };
+}
+
+counted!(usize, u32, u64);
+
+impl Amount for Duration {
+    fn to_number(&self) -> u64 {
+        u64::try_from(self.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn of_number(value: u64) -> Option<Self> {
+        // Beyond a hundred years, adding to a point in time is no longer sure to work.
+        (value <= 100 * 366 * 24 * 3_600_000).then(|| Self::from_millis(value))
+    }
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Why a limit has no mode `warn`.
+const ALIVE: Option<&str> = Some("it keeps this process alive");
+const OTHERS: Option<&str> = Some("without it one tenant takes what the others need");
+const WAITS: Option<&str> = Some("without it a call can hang");
+/// It has one.
+const WARNS: Option<&str> = None;
+
+/// Writes struct, default, list and setter from one table, so that no limit can be in one and not in another.
+macro_rules! limits {
+    ($( $(#[$doc:meta])* $name:ident: $number:ty = $default:expr, $unit:literal, $only_enforced:ident, $meaning:literal; )*) => {
+        /// Limits of one call, unless said otherwise.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits {
+            $( $(#[$doc])* pub $name: $number, )*
+            /// The limits whose mode is `warn`; see [`Limits::set_mode`].
+            pub warned: Warned,
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $( $name: $default, )* warned: Warned::default() }
+            }
+        }
+
+        impl Limits {
+            /// Every limit, in the order of the struct.
+            #[must_use]
+            pub fn lines(&self) -> Vec<LimitLine> {
+                vec![$( LimitLine {
+                    name: stringify!($name),
+                    value: self.$name.to_number(),
+                    unit: $unit,
+                    meaning: $meaning,
+                    mode: self.mode(stringify!($name)),
+                } ),*]
+            }
+
+            /// Sets a limit by its name, in the unit in which `limits` prints it.
+            ///
+            /// # Errors
+            /// [`LimitError::Unknown`] and [`LimitError::TooLarge`].
+            pub fn set(&mut self, name: &str, value: u64) -> Result<(), LimitError> {
+                match name {
+                    $( stringify!($name) => {
+                        let too_large = LimitError::TooLarge { name: stringify!($name), value };
+                        self.$name = Amount::of_number(value).ok_or(too_large)?;
+                    } )*
+                    other => return Err(LimitError::Unknown(other.to_owned())),
+                }
+                Ok(())
+            }
+
+            /// The limit's name as it is kept, and why it cannot only warn.
+            fn known(name: &str) -> Result<(&'static str, Option<&'static str>), LimitError> {
+                match name {
+                    $( stringify!($name) => Ok((stringify!($name), $only_enforced)), )*
+                    other => Err(LimitError::Unknown(other.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Size of a component, bytes. Checked before it is parsed, since parsing and compiling cost host time and memory.
+    component_bytes: usize = 8 * MIB, "bytes", ALIVE, "a larger component is not loaded";
+    /// Linear memory of the guest, bytes. A page of 100 users needs about 2 MiB.
+    memory_bytes: usize = 64 * MIB, "bytes", ALIVE, "the guest's memory stops growing";
+    /// Elements of one guest table.
+    table_elements: usize = 10_000, "count", ALIVE, "the guest's tables stop growing";
+    /// Call stack of the guest, bytes.
+    stack_bytes: usize = 512 * KIB, "bytes", ALIVE, "the call ends";
+    /// Time the guest itself computes. Waiting does not count.
+    cpu: Duration = SECOND.saturating_mul(10), "ms", OTHERS, "the call is interrupted";
+    /// Wall-clock time, waiting included. The only limit that ends a guest blocked in the host.
+    wall: Duration = SECOND.saturating_mul(180), "ms", WAITS, "the call is dropped";
+    /// HTTP requests.
+    requests: u32 = 256, "count", WARNS, "further requests are refused";
+    /// Requests in flight at once, for all calls of one tenant together.
+    in_flight: usize = 8, "count", OTHERS, "further requests wait";
+    /// Body of one request, bytes. Queries are short.
+    request_bytes: u64 = 1 << 20, "bytes", WARNS, "the request fails";
+    /// Body of one response, bytes.
+    response_bytes: u64 = 16 << 20, "bytes", WARNS, "the response is cut";
+    /// Bodies of all responses, bytes.
+    response_bytes_per_call: u64 = 64 << 20, "bytes", WARNS, "the response is cut";
+    /// Status line and headers of one response, bytes.
+    response_head_bytes: usize = 64 * KIB, "bytes", ALIVE, "the response is refused";
+    /// Header fields of one response.
+    response_headers: usize = 100, "count", ALIVE, "the response is refused";
+    /// Memory of one set of header fields on the guest's side, bytes.
+    fields_bytes: usize = 128 * KIB, "bytes", ALIVE, "the call ends";
+    /// Establishing a connection: name look-up, TCP and TLS together.
+    connect: Duration = SECOND.saturating_mul(10), "ms", WAITS, "the request fails";
+    /// Until the head of a response has come, connecting included.
+    first_byte: Duration = SECOND.saturating_mul(60), "ms", WAITS, "the request fails";
+    /// Between two pieces of a body.
+    between_bytes: Duration = SECOND.saturating_mul(30), "ms", WAITS, "the response fails";
+    /// Host-side objects the guest holds: requests, responses, streams, pollables.
+    host_table_entries: usize = 1_024, "count", ALIVE, "the call ends";
+    /// Bytes copied from guest to host in one host call or result.
+    hostcall_bytes: usize = 16 * MIB, "bytes", ALIVE, "the call ends";
+    /// Handles the guest holds.
+    handles: usize = 1_024, "count", ALIVE, "the call ends";
+    /// Entries in one batch.
+    batch_entries: usize = 10_000, "count", WARNS, "the batch is refused";
+    /// Length of one text in a record or warning, bytes. GitLab's longest, a name, has 255 characters.
+    text_bytes: usize = 64 * KIB, "bytes", WARNS, "the batch is refused";
+    /// Length of a cursor, bytes.
+    cursor_bytes: usize = 4 * KIB, "bytes", WARNS, "the batch is refused";
+    /// Batches of one collection. A million users come in some 10,000.
+    batches: u64 = 100_000, "count", OTHERS, "the collection ends";
+    /// All the time that one collection spends waiting because the service said "too many requests".
+    rate_limit_wait: Duration = SECOND.saturating_mul(900), "ms", WAITS, "the collection ends, resumable";
+    /// Calls of one tenant at once.
+    calls: usize = 4, "count", OTHERS, "further calls wait";
+    /// Requests of one tenant in a minute. GitLab.com's own limit for one user is 2,000.
+    requests_per_minute: u64 = 6_000, "count", WARNS, "further calls wait";
+    /// Computing of one tenant in a minute, host work within its calls included.
+    cpu_per_minute: Duration = SECOND.saturating_mul(30), "ms", WARNS, "further calls wait";
 }
 
 impl Limits {
-    /// Every limit, in the order of the struct.
+    /// What passing the limit does.
     #[must_use]
-    pub fn lines(&self) -> Vec<LimitLine> {
-        // Destructured, so that a new field without a line does not compile.
-        let Self {
-            component_bytes,
-            memory_bytes,
-            table_elements,
-            cpu,
-            wall,
-            requests,
-            in_flight,
-            response_bytes,
-            response_bytes_per_call,
-            response_head_bytes,
-            response_headers,
-            fields_bytes,
-            connect,
-            first_byte,
-            between_bytes,
-            host_table_entries,
-            hostcall_bytes,
-            handles,
-            batch_entries,
-            cursor_bytes,
-            rate_limit_wait,
-        } = self;
-        let count = |value: &usize| u64::try_from(*value).unwrap_or(u64::MAX);
-        let ms = |value: &Duration| u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
-        [
-            ("component_bytes", count(component_bytes), "bytes", "a larger component is not loaded"),
-            ("memory_bytes", count(memory_bytes), "bytes", "the guest's memory stops growing"),
-            ("table_elements", count(table_elements), "count", "the guest's tables stop growing"),
-            ("cpu", ms(cpu), "ms", "the call is interrupted"),
-            ("wall", ms(wall), "ms", "the call is dropped"),
-            ("requests", u64::from(*requests), "count", "further requests are refused"),
-            ("in_flight", count(in_flight), "count", "further requests wait"),
-            ("response_bytes", *response_bytes, "bytes", "the response is cut"),
-            ("response_bytes_per_call", *response_bytes_per_call, "bytes", "the response is cut"),
-            ("response_head_bytes", count(response_head_bytes), "bytes", "the response is refused"),
-            ("response_headers", count(response_headers), "count", "the response is refused"),
-            ("fields_bytes", count(fields_bytes), "bytes", "the guest traps"),
-            ("connect", ms(connect), "ms", "the request fails"),
-            ("first_byte", ms(first_byte), "ms", "the request fails"),
-            ("between_bytes", ms(between_bytes), "ms", "the response fails"),
-            ("host_table_entries", count(host_table_entries), "count", "the guest traps"),
-            ("hostcall_bytes", count(hostcall_bytes), "bytes", "the guest traps"),
-            ("handles", count(handles), "count", "the guest traps"),
-            ("batch_entries", count(batch_entries), "count", "the batch is refused"),
-            ("cursor_bytes", count(cursor_bytes), "bytes", "the batch is refused"),
-            ("rate_limit_wait", ms(rate_limit_wait), "ms", "the collection ends, resumable"),
-        ]
-        .into_iter()
-        .map(|(name, value, unit, meaning)| LimitLine { name, value, unit, meaning })
-        .collect()
+    pub fn mode(&self, name: &str) -> Mode {
+        if self.warned.0.contains(name) { Mode::Warn } else { Mode::Enforce }
+    }
+
+    /// Whether passing the limit is but a word on the bill.
+    #[must_use]
+    pub fn only_warns(&self, name: &str) -> bool {
+        self.mode(name) == Mode::Warn
+    }
+
+    /// Has a limit enforced, or has it warn.
+    ///
+    /// # Errors
+    /// [`LimitError::Unknown`], and [`LimitError::OnlyEnforced`] where something else than a policy depends on the limit.
+    pub fn set_mode(&mut self, name: &str, mode: Mode) -> Result<(), LimitError> {
+        let (name, only_enforced) = Self::known(name)?;
+        match (mode, only_enforced) {
+            (Mode::Warn, Some(why)) => return Err(LimitError::OnlyEnforced { name, why }),
+            (Mode::Warn, None) => self.warned.0.insert(name),
+            (Mode::Enforce, _) => self.warned.0.remove(name),
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{LimitError, Limits, Mode};
+
+    #[test]
+    fn every_limit_can_be_set_by_its_name_and_is_then_what_is_listed() {
+        let mut limits = Limits::default();
+        for (number, line) in Limits::default().lines().iter().enumerate() {
+            limits.set(line.name, u64::try_from(number).unwrap() + 7).unwrap();
+        }
+        let values: Vec<u64> = limits.lines().iter().map(|line| line.value).collect();
+        let expected: Vec<u64> = (7..).take(values.len()).collect();
+        assert_eq!(values, expected);
+        assert_eq!(limits.set("memory", 1), Err(LimitError::Unknown("memory".to_owned())));
+        let value = u64::from(u32::MAX) + 1;
+        assert_eq!(limits.set("requests", value), Err(LimitError::TooLarge { name: "requests", value }));
+        assert_eq!(limits.set("wall", u64::MAX), Err(LimitError::TooLarge { name: "wall", value: u64::MAX }));
+        assert!(limits.set("requests", value - 1).is_ok());
+    }
+
+    #[test]
+    fn what_keeps_the_process_alive_cannot_only_warn() {
+        let mut limits = Limits::default();
+        let mut warned = Vec::new();
+        for line in Limits::default().lines() {
+            match limits.set_mode(line.name, Mode::Warn) {
+                Ok(()) => warned.push(line.name),
+                Err(error) => assert!(error.to_string().contains("can only be enforced: "), "{error}"),
+            }
+        }
+        let expected = [
+            "requests",
+            "request_bytes",
+            "response_bytes",
+            "response_bytes_per_call",
+            "batch_entries",
+            "text_bytes",
+            "cursor_bytes",
+            "requests_per_minute",
+            "cpu_per_minute",
+        ];
+        assert_eq!(warned, expected);
+        for line in limits.lines() {
+            assert_eq!(line.mode == Mode::Warn, expected.contains(&line.name), "{}", line.name);
+        }
+        limits.set_mode("requests", Mode::Enforce).unwrap();
+        assert!(!limits.only_warns("requests") && limits.only_warns("text_bytes"));
+        assert!(matches!(limits.set_mode("none", Mode::Warn), Err(LimitError::Unknown(_))));
     }
 }

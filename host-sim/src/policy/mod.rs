@@ -4,6 +4,7 @@
 //! policy allows nothing.
 
 pub mod imports;
+pub mod limit_file;
 pub mod limits;
 pub mod network;
 pub mod origin;

@@ -1,0 +1,137 @@
+//! One customer among many in one process.
+//!
+//! | what | whose | why |
+//! | --- | --- | --- |
+//! | connections, TLS sessions, name policy | the tenant's own [`Client`] | nothing bound to a connection crosses |
+//! | limits | the tenant's own, within the engine's | one customer may need more, or be trusted less |
+//! | calls at once | at most `calls`; further ones wait | a slow tenant cannot take all instances |
+//! | requests and computing in a minute | a [`budget`]; further calls wait | a service and a machine are shared |
+//! | processors | an equal [`pace`] while others have calls in progress | one that computes does not slow the others |
+//! | instances | the engine's, handed out in the order of asking | with few at once for each, that is in turns |
+//!
+//! Guarantees: whatever a plugin does in calls of one tenant, another tenant gets its share of instances and processors;
+//! memory is at most that of the calls that a tenant may have at once.
+//!
+//! Refuses limits beyond those that the engine's pools were made for.
+
+pub mod budget;
+pub mod pace;
+mod share;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::egress::{Access, Client, Network, TlsError};
+use crate::engine::{Engine, Plugin};
+use crate::policy::limits::Limits;
+use crate::policy::network::NetworkPolicy;
+pub(crate) use share::{Share, Turn};
+
+/// One customer: limits, network, and a share of the host.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    limits: Arc<Limits>,
+    client: Arc<Client>,
+    share: Arc<Share>,
+}
+
+/// Why a tenant cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// A limit goes beyond what the engine was made for.
+    #[error("the limit {name} = {value} cannot be had: the engine was made for {ceiling}")]
+    Ceiling {
+        /// Name of the limit.
+        name: &'static str,
+        /// What was asked for.
+        value: usize,
+        /// What there is.
+        ceiling: usize,
+    },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl Tenant {
+    /// A tenant of the engine, with limits and network policy of its own.
+    ///
+    /// # Errors
+    /// [`TenantError`].
+    pub fn new(
+        engine: &Engine,
+        limits: Limits,
+        network: NetworkPolicy,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, TenantError> {
+        within(&limits, engine.limits())?;
+        let client = Arc::new(Client::new(&limits, network, ca_file)?);
+        let share = Arc::new(Share::new(&limits, engine.floor()));
+        Ok(Self { limits: Arc::new(limits), client, share })
+    }
+
+    /// The tenant's limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The plugin within the tenant's limits: each call through it takes its turn among those of all tenants.
+    #[must_use]
+    pub fn plugin(&self, plugin: &Plugin) -> Plugin {
+        plugin.within(Arc::clone(&self.limits), Some(Arc::clone(&self.share)))
+    }
+
+    /// The network of one of the tenant's sources.
+    #[must_use]
+    pub fn network(&self, access: Access) -> Network {
+        Network { client: Arc::clone(&self.client), access }
+    }
+
+    /// Calls that the tenant may begin at once now.
+    #[must_use]
+    pub fn free_calls(&self) -> usize {
+        self.share.free_calls()
+    }
+}
+
+/// What the engine's pools and stacks were made for holds for all its tenants.
+fn within(limits: &Limits, engine: &Limits) -> Result<(), TenantError> {
+    for (name, value, ceiling) in [
+        ("memory_bytes", limits.memory_bytes, engine.memory_bytes),
+        ("table_elements", limits.table_elements, engine.table_elements),
+    ] {
+        if value > ceiling {
+            return Err(TenantError::Ceiling { name, value, ceiling });
+        }
+    }
+    // The stack is the engine's alone: a smaller one would be promised and not kept.
+    if limits.stack_bytes != engine.stack_bytes {
+        let (value, ceiling) = (limits.stack_bytes, engine.stack_bytes);
+        return Err(TenantError::Ceiling { name: "stack_bytes", value, ceiling });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+    use crate::policy::limits::Limits;
+
+    #[test]
+    fn a_tenant_may_have_less_than_the_engine_and_not_more() {
+        let engine = Limits { memory_bytes: 10, table_elements: 10, stack_bytes: 10, ..Limits::default() };
+        let words = |change: fn(&mut Limits)| {
+            let mut limits = engine.clone();
+            change(&mut limits);
+            within(&limits, &engine).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(words(|_| {}), "");
+        assert_eq!(words(|limits| (limits.memory_bytes, limits.table_elements) = (9, 9)), "");
+        assert!(words(|limits| limits.memory_bytes = 11).contains("memory_bytes = 11 cannot be had"));
+        assert!(words(|limits| limits.table_elements = 11).contains("the engine was made for 10"));
+        for stack_bytes in [9, 11] {
+            assert!(within(&Limits { stack_bytes, ..engine.clone() }, &engine).is_err());
+        }
+    }
+}
