@@ -9,7 +9,7 @@ use crate::support::{Cli, StandIn, component};
 fn every_command_has_help() {
     let all = Cli::new(["--help"]).run();
     all.assert_code(0);
-    for command in ["demo", "build", "inspect", "test", "collect", "fake-gitlab", "limits"] {
+    for command in ["demo", "build", "inspect", "test", "collect", "fake-gitlab", "limits", "bench"] {
         assert!(all.stdout.contains(&format!("\n  {command} ")), "{command}: {}", all.stdout);
         let help = Cli::new([command, "--help"]).run();
         help.assert_code(0);

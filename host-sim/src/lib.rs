@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod allocation;
+pub mod bench;
 pub mod bill;
 pub mod checkpoint;
 pub mod cli;

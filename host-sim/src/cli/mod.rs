@@ -7,6 +7,7 @@
 //! | 2 | wrong usage or configuration |
 //! | 3 | collected, but partial |
 
+mod bench;
 mod build;
 mod collect;
 mod demo;
@@ -51,6 +52,8 @@ enum Command {
     FakeGitlab(fake_gitlab::Args),
     /// Print the limits within which a plugin runs
     Limits(limits::Args),
+    /// Measure, and judge what was measured
+    Bench(bench::Args),
 }
 
 /// Runs the command line of this process.
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(args).await,
             Command::FakeGitlab(args) => fake_gitlab::run(args).await,
             Command::Limits(args) => limits::run(&args),
+            Command::Bench(args) => bench::run(args).await,
         }
     });
     // A guest or a name look-up that still hangs must not keep the process alive.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hyper::rt::Executor;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::WasiBody;
 
@@ -20,6 +21,7 @@ use super::connect::{CheckedResolver, TimedConnector};
 use super::tls::{self, TlsError};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
+use crate::tenant::pace::{Pace, Paced};
 
 type Pooled = legacy::Client<TimedConnector<HttpsConnector<HttpConnector<CheckedResolver>>>, WasiBody>;
 
@@ -30,6 +32,21 @@ pub struct Client {
     pub(super) network: NetworkPolicy,
     pub(super) in_flight: Arc<Semaphore>,
     opened: Arc<AtomicU64>,
+    pub(super) pace: Option<Arc<Pace>>,
+}
+
+/// Runs what a connection needs to go on.
+#[derive(Debug, Clone)]
+struct PacedExecutor(Option<Arc<Pace>>);
+
+impl<F> Executor<F> for PacedExecutor
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, connection: F) {
+        tokio::spawn(Paced::new(connection, self.0.clone()));
+    }
 }
 
 impl Client {
@@ -38,6 +55,16 @@ impl Client {
     /// # Errors
     /// [`TlsError`] when the CA file cannot be used.
     pub fn new(limits: &Limits, network: NetworkPolicy, ca_file: Option<&Path>) -> Result<Self, TlsError> {
+        Self::paced(limits, network, ca_file, None)
+    }
+
+    /// The same, whose connections are served at the tenant's pace.
+    pub(crate) fn paced(
+        limits: &Limits,
+        network: NetworkPolicy,
+        ca_file: Option<&Path>,
+        pace: Option<Arc<Pace>>,
+    ) -> Result<Self, TlsError> {
         let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { policy: network });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -49,7 +76,7 @@ impl Client {
             .wrap_connector(tcp);
         let opened = Arc::new(AtomicU64::new(0));
         let connector = TimedConnector { inner: https, timeout: limits.connect, opened: Arc::clone(&opened) };
-        let http = legacy::Client::builder(TokioExecutor::new())
+        let http = legacy::Client::builder(PacedExecutor(pace.clone()))
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(limits.in_flight)
@@ -57,7 +84,8 @@ impl Client {
             .http1_max_buf_size(limits.response_head_bytes.saturating_mul(2).max(8192))
             .http1_max_headers(limits.response_headers)
             .build(connector);
-        Ok(Self { http, network, in_flight: Arc::new(Semaphore::new(limits.in_flight.max(1))), opened })
+        let in_flight = Arc::new(Semaphore::new(limits.in_flight.max(1)));
+        Ok(Self { http, network, in_flight, opened, pace })
     }
 
     /// Connections opened since the client was built.

@@ -17,6 +17,7 @@ use super::{Access, Network};
 use crate::policy::limits::Limits;
 use crate::policy::network::{AddressKind, NetworkPolicy};
 use crate::policy::origin::{Origin, OriginError, Scheme};
+use crate::tenant::pace::Paced;
 
 /// Egress of one call.
 pub(crate) struct Hooks {
@@ -169,7 +170,8 @@ impl WasiHttpHooks for Hooks {
             origin,
             secret,
         };
-        Box::new(sending.send(request))
+        let pace = sending.client.pace.clone();
+        Box::new(Paced::new(sending.send(request), pace))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::contract::{
 use crate::egress::{Hooks, Ledger, Network, NetworkFailure};
 use crate::policy::limits::Limits;
 use crate::tenant::Turn;
-use crate::tenant::pace::Paced;
+use crate::tenant::pace::{Paced, timed};
 
 /// Why a call gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,17 +122,9 @@ impl Plugin {
         let started = Instant::now();
         let ledger = Arc::new(Ledger::default());
         let opened_before = network.map_or(0, |network| network.client.connections_opened());
-        let hooks = Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger));
-        let mut store = Store::new(self.pre.engine(), State::new(hooks, limits));
-        store.limiter(|state| &mut state.memory);
-        store.call_hook(|mut context, hook| {
-            context.data_mut().cpu.cross(hook);
-            Ok(())
-        });
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| Ok(CpuMeter::epoch(context)));
-        store.set_hostcall_fuel(limits.hostcall_bytes);
-        store.set_max_component_handles(limits.handles);
+        // Making the store and clearing it away is done for the tenant, too, and is paid for by its next call.
+        let (mut store, made) =
+            timed(|| self.store(Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger))));
 
         let call = async {
             let instance = match self.pre.instantiate_async(&mut store).await {
@@ -147,28 +139,29 @@ impl Plugin {
             };
             act(&instance, &mut store).await.map_err(|error| explain(&error, store.data(), limits))
         };
-        let mut paced = Paced::new(call, self.share.as_ref().map(|share| share.pace()));
+        let pace = self.share.as_ref().map(|share| share.pace());
+        let mut paced = Paced::new(call, pace.clone());
         let result = tokio::time::timeout(limits.wall, &mut paced).await;
         let busy = paced.busy();
         // With it goes its hold on the store.
-        drop(paced);
+        let ((), dropped) = timed(|| drop(paced));
         let result = result.unwrap_or_else(|_| Err(limit("wall", limits.wall)));
 
         let state = store.data();
+        let (guest, peak_memory) = (state.cpu.used(), state.memory.peak);
+        // Before the bill is written: bodies that are still open write their record when they are dropped.
+        let ((), cleared) = timed(|| drop(store));
+        let around = made + dropped + cleared;
         let mut bill = CallBill {
-            guest: state.cpu.used(),
+            guest,
             wall: started.elapsed(),
             queued: started.duration_since(asked),
-            busy,
-            peak_memory: state.memory.peak,
+            busy: busy + around,
+            peak_memory,
             connections_opened: network
                 .map_or(0, |network| network.client.connections_opened())
                 .saturating_sub(opened_before),
-            // The store goes first: bodies that are still open write their record when they are dropped.
-            requests: {
-                drop(store);
-                ledger.requests()
-            },
+            requests: ledger.requests(),
             denials: ledger.denials(),
             more_denials: ledger.more_denials(),
             unfinished: ledger.unfinished(),
@@ -177,9 +170,28 @@ impl Plugin {
         turn.warned.iter().for_each(|name| *bill.limits_passed.entry(name).or_default() += 1);
         if let Some(share) = &self.share {
             let sent = u64::try_from(bill.requests.len()).unwrap_or(u64::MAX).saturating_add(bill.unfinished);
-            share.spend(sent, busy);
+            share.spend(sent, bill.busy);
+        }
+        if let Some(pace) = pace {
+            pace.spend(around);
         }
         CallOutcome { result, bill, last_failure: ledger.last_failure() }
+    }
+
+    /// A store for one call, with its limits.
+    fn store(&self, hooks: Hooks) -> Store<State> {
+        let limits = &self.limits;
+        let mut store = Store::new(self.pre.engine(), State::new(hooks, limits));
+        store.limiter(|state| &mut state.memory);
+        store.call_hook(|mut context, hook| {
+            context.data_mut().cpu.cross(hook);
+            Ok(())
+        });
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| Ok(CpuMeter::epoch(context)));
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(limits.handles);
+        store
     }
 }
 

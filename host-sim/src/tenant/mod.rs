@@ -65,8 +65,8 @@ impl Tenant {
         ca_file: Option<&Path>,
     ) -> Result<Self, TenantError> {
         within(&limits, engine.limits())?;
-        let client = Arc::new(Client::new(&limits, network, ca_file)?);
         let share = Arc::new(Share::new(&limits, engine.floor()));
+        let client = Arc::new(Client::paced(&limits, network, ca_file, Some(share.pace()))?);
         Ok(Self { limits: Arc::new(limits), client, share })
     }
 

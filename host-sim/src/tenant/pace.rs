@@ -10,7 +10,9 @@
 //! | 2 | 1 |
 //! | 10 | 0.2 |
 //!
-//! Counted is all that a call does while it is gone on with: the guest, and what the host does on its behalf.
+//! Counted is all that is done for a tenant: the guest, what the host does on its behalf, and its connections. A share is
+//! not more where others leave theirs: a call that waits for a network needs little of it, and an idle moment is over
+//! before it is known to be one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -92,12 +94,23 @@ impl Pace {
         (owed > 1e-6).then(|| Duration::try_from_secs_f64(owed / self.floor.share()).unwrap_or(BURST))
     }
 
-    fn spend(&self, used: Duration) {
+    /// Takes processor time that was used.
+    pub fn spend(&self, used: Duration) {
         self.with(|balance| balance.left -= used.as_secs_f64());
     }
 }
 
-/// A call that is gone on with at its tenant's pace.
+/// Does something, and tells how long it kept a thread busy.
+///
+/// By the wall clock, and not by the processor time of the thread: on a machine that others keep busy, too, a thread gets
+/// less of a processor, and a share of what is there is all that can be given.
+pub fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let started = std::time::Instant::now();
+    let outcome = act();
+    (outcome, started.elapsed())
+}
+
+/// A call, or a connection, that is gone on with at its tenant's pace.
 pub struct Paced<F> {
     inner: Pin<Box<F>>,
     pace: Option<Arc<Pace>>,
@@ -133,9 +146,7 @@ impl<F: Future> Future for Paced<F> {
                 return Poll::Pending;
             }
         }
-        let started = std::time::Instant::now();
-        let outcome = self.inner.as_mut().poll(context);
-        let used = started.elapsed();
+        let (outcome, used) = timed(|| self.inner.as_mut().poll(context));
         self.busy += used;
         if let Some(pace) = &self.pace {
             pace.spend(used);

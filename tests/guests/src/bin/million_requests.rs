@@ -32,7 +32,9 @@ impl Behaviour for MillionRequests {
                 }
             }
             while !under_way.is_empty() {
-                let ready = poll(&under_way.iter().map(|(pollable, _)| pollable).collect::<Vec<_>>());
+                let mut ready = poll(&under_way.iter().map(|(pollable, _)| pollable).collect::<Vec<_>>());
+                // From the end, so that a place is still the one it was when it is come to.
+                ready.sort_unstable();
                 for place in ready.into_iter().rev() {
                     let (pollable, future) = under_way.swap_remove(place as usize);
                     drop(pollable);

@@ -1,0 +1,50 @@
+//! Times, and what is made of them.
+
+use std::time::Duration;
+
+/// The middle one, or the mean of the two in the middle; zero of none.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = sorted.get(middle).copied().unwrap_or(0.0);
+    if sorted.len() % 2 == 1 {
+        return upper;
+    }
+    let lower = middle.checked_sub(1).and_then(|lower| sorted.get(lower)).copied().unwrap_or(upper);
+    (lower + upper) / 2.0
+}
+
+/// For each tenant, how much longer it takes beside others than alone: the ratio of the medians of its rounds.
+pub(super) fn ratios(alone: &[Vec<Duration>], beside: &[Vec<Duration>]) -> Vec<f64> {
+    let tenants = alone.iter().chain(beside).map(Vec::len).min().unwrap_or(0);
+    let of = |rounds: &[Vec<Duration>], tenant: usize| {
+        let times: Vec<f64> = rounds.iter().filter_map(|round| round.get(tenant)).map(Duration::as_secs_f64).collect();
+        median(&times)
+    };
+    (0..tenants).map(|tenant| of(beside, tenant) / of(alone, tenant).max(f64::MIN_POSITIVE)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{median, ratios};
+
+    #[test]
+    fn the_middle_one() {
+        for (values, middle) in [(vec![], 0.0), (vec![3.0], 3.0), (vec![9.0, 1.0], 5.0), (vec![9.0, 1.0, 2.0], 2.0)] {
+            assert!((median(&values) - middle).abs() < 1e-9, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn each_tenant_is_compared_with_itself() {
+        let ms = |times: [u64; 2]| times.map(Duration::from_millis).to_vec();
+        let alone = [ms([10, 100]), ms([10, 100]), ms([900, 100])];
+        let beside = [ms([15, 100]), ms([20, 110]), ms([15, 900])];
+        let found = ratios(&alone, &beside);
+        let rounded: Vec<String> = found.iter().map(|ratio| format!("{ratio:.6}")).collect();
+        assert_eq!(rounded, ["1.500000", "1.100000"]);
+    }
+}

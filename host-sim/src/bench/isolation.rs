@@ -1,0 +1,301 @@
+//! Nine honest tenants alone, then beside each attack in turn, in one process.
+//!
+//! Guarantees of a run that passes, for each attack:
+//!
+//! | asserted | how |
+//! | --- | --- |
+//! | the attack's calls end within their limits | the wall clock and processor time of each, with a second to notice |
+//! | honest tenants deliver what they deliver alone | digests of all their records |
+//! | they take at most [`MOST`] times as long | each tenant's median over rounds that alternate with rounds alone |
+//! | the process stays under its cap | the largest resident size, as the system counts it |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::figures::{median, ratios};
+use super::honest::{Honest, Round};
+use super::hostile::{Attack, Ends};
+use super::{hostile, memory};
+use crate::admission::Digest;
+use crate::bill::human_bytes;
+use crate::engine::{Engine, EngineOptions};
+use crate::plugin_build::Guest;
+use crate::policy::limits::Limits;
+
+/// How many times as long as alone the honest tenants may take, by their median.
+pub const MOST: f64 = 1.5;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Honest tenants.
+    pub tenants: u64,
+    /// Accounts of each.
+    pub users: u32,
+    /// Rounds alone, and as many beside each attack.
+    pub rounds: u32,
+    /// Collections of each tenant in a round.
+    pub collections: u32,
+    /// Before every answer of a stand-in.
+    pub latency: Duration,
+    /// Only attacks whose name holds one of these; all of them if there is none.
+    pub only: Vec<String>,
+}
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// Something that the measurement needs could not be had.
+    #[error("the measurement cannot begin: {0}")]
+    Setup(String),
+    /// An honest tenant did not come to its end.
+    #[error("the collection of an honest tenant failed: {0}")]
+    Honest(String),
+}
+
+/// What became of one attack, and of those beside it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// `guest`, or another family.
+    pub family: &'static str,
+    /// Which one.
+    pub name: String,
+    /// How its calls usually ended.
+    pub ended: String,
+    /// How many did.
+    pub calls: u64,
+    /// The longest of them, milliseconds.
+    pub longest_ms: f64,
+    /// Whether each ended within its limits.
+    pub within_limits: bool,
+    /// The honest tenants' time beside it as a ratio to their time alone: the median of the tenants.
+    pub ratio_median: f64,
+    /// The same of the tenant that was slowed down most.
+    pub ratio_worst: f64,
+    /// Whether the honest tenants delivered the same as alone.
+    pub same_records: bool,
+    /// Largest resident size of the process meanwhile, bytes; none where the system does not say.
+    pub peak_bytes: Option<u64>,
+    /// Whether all of it is as it should be.
+    pub passed: bool,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Honest tenants.
+    pub tenants: u64,
+    /// Accounts of each.
+    pub users: u32,
+    /// The median time of a round alone, milliseconds.
+    pub alone_ms: f64,
+    /// What the process may have at most, bytes: what it has without an attack, and the attacked tenant's calls.
+    pub cap_bytes: u64,
+    /// Largest resident size without an attack, bytes.
+    pub alone_peak_bytes: Option<u64>,
+    /// The attacks.
+    pub attacks: Vec<Line>,
+    /// Whether all passed.
+    pub passed: bool,
+}
+
+/// Who is told how it goes.
+pub trait Watcher {
+    /// Before each attack: its name, its number from 0, and how many there are.
+    fn attack(&mut self, name: &str, number: usize, of: usize);
+}
+
+/// Measures.
+///
+/// # Errors
+/// [`BenchError`], if it cannot; a measurement that does not pass is no error.
+pub async fn run(
+    plugin: &[u8],
+    guests: &[Guest],
+    options: &Options,
+    watcher: &mut dyn Watcher,
+) -> Result<Report, BenchError> {
+    let setup = |error: &dyn std::fmt::Display| BenchError::Setup(error.to_string());
+    let engine = Engine::new(Limits::default(), EngineOptions::default()).map_err(|error| setup(&error))?;
+    let plugin = engine.load(plugin).map_err(|error| setup(&error))?;
+    let mut honest = Vec::new();
+    for number in 0..options.tenants {
+        honest.push(Honest::start(&engine, &plugin, number + 1, options.users, options.latency).await?);
+    }
+    let mut attacks = hostile::guests(&engine, guests).await?;
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
+    attacks.retain(|attack| wanted(&attack.name));
+
+    let stage = Stage { honest, collections: options.collections };
+    // The first round fills pools and caches, and tells what the records are.
+    let truth = digests(&stage.round().await?);
+    memory::forget_peak();
+    stage.round().await?;
+    let alone_peak_bytes = memory::peak();
+    let cap_bytes = alone_peak_bytes.unwrap_or(0).saturating_add(calls_bytes(&hostile::limits(engine.limits())));
+
+    let mut lines = Vec::new();
+    let mut all_alone = Vec::new();
+    let of = attacks.len();
+    for (number, attack) in attacks.iter().enumerate() {
+        watcher.attack(&attack.name, number, of);
+        let (line, alone) = stage.beside(attack, &truth, options.rounds, cap_bytes).await?;
+        all_alone.extend(alone);
+        lines.push(line);
+    }
+    stage.stop().await;
+    let passed = lines.iter().all(|line| line.passed);
+    let alone_ms = median(&all_alone) * 1e3;
+    let Options { tenants, users, .. } = *options;
+    Ok(Report { tenants, users, alone_ms, cap_bytes, alone_peak_bytes, attacks: lines, passed })
+}
+
+/// What the calls of one tenant may take of this process: guest memory, and what is copied out of it, which is there as
+/// copied, as taken apart into records, and on its way between the two.
+fn calls_bytes(limits: &Limits) -> u64 {
+    let call = limits.memory_bytes.saturating_add(limits.hostcall_bytes.saturating_mul(3));
+    u64::try_from(call.saturating_mul(limits.calls)).unwrap_or(u64::MAX)
+}
+
+/// The honest tenants, ready to work at the same time.
+struct Stage {
+    honest: Vec<Arc<Honest>>,
+    collections: u32,
+}
+
+impl Stage {
+    /// One round of all tenants at the same time, in their order.
+    async fn round(&self) -> Result<Vec<Round>, BenchError> {
+        let mut tasks = JoinSet::new();
+        for (number, honest) in self.honest.iter().enumerate() {
+            let round = Arc::clone(honest).round(self.collections);
+            tasks.spawn(async move { (number, round.await) });
+        }
+        let mut rounds = Vec::new();
+        while let Some(ended) = tasks.join_next().await {
+            let (number, round) = ended.map_err(|error| BenchError::Honest(error.to_string()))?;
+            rounds.push((number, round?));
+        }
+        rounds.sort_by_key(|(number, _)| *number);
+        Ok(rounds.into_iter().map(|(_, round)| round).collect())
+    }
+
+    async fn beside(
+        &self,
+        attack: &Attack,
+        truth: &[Digest],
+        rounds: u32,
+        cap: u64,
+    ) -> Result<(Line, Vec<f64>), BenchError> {
+        let (mut alone, mut beside) = (Vec::new(), Vec::new());
+        let mut same_records = true;
+        let mut ends: Option<Ends> = None;
+        let mut peak_bytes: Option<u64> = None;
+        for _ in 0..rounds.max(1) {
+            alone.push(times(&self.round().await?));
+            memory::forget_peak();
+            let under_way = attack.begin().await;
+            let round = self.round().await?;
+            let ended = under_way.end().await;
+            peak_bytes = peak_bytes.max(memory::peak());
+            same_records &= digests(&round) == truth;
+            beside.push(times(&round));
+            ends = Some(match ends {
+                None => ended,
+                Some(mut before) => {
+                    before.merge(ended);
+                    before
+                }
+            });
+        }
+        let ends = ends.unwrap_or_default();
+        let ratios = ratios(&alone, &beside);
+        let ratio_median = median(&ratios);
+        let (ended, calls) = ends.usual();
+        let within_limits = !ends.outlived;
+        let line = Line {
+            family: attack.family,
+            name: attack.name.clone(),
+            ended: ended.to_owned(),
+            calls,
+            longest_ms: ends.longest.as_secs_f64() * 1e3,
+            within_limits,
+            ratio_median,
+            ratio_worst: ratios.into_iter().fold(0.0, f64::max),
+            same_records,
+            peak_bytes,
+            passed: within_limits
+                && calls > 0
+                && same_records
+                && ratio_median <= MOST
+                && peak_bytes.is_none_or(|peak| peak <= cap),
+        };
+        Ok((line, alone.iter().flatten().map(Duration::as_secs_f64).collect()))
+    }
+
+    async fn stop(self) {
+        for honest in self.honest {
+            honest.stop().await;
+        }
+    }
+}
+
+fn digests(rounds: &[Round]) -> Vec<Digest> {
+    rounds.iter().map(|round| round.records).collect()
+}
+
+fn times(rounds: &[Round]) -> Vec<Duration> {
+    rounds.iter().map(|round| round.time).collect()
+}
+
+impl Report {
+    /// For people.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        use std::fmt::Write as _;
+
+        let mut text = format!(
+            "{} honest tenants of {} accounts each, beside one attacked tenant; alone a round takes {:.0} ms\n\n",
+            self.tenants, self.users, self.alone_ms
+        );
+        let head = ["attack", "ended", "calls", "longest", "median", "worst", "records", "memory"];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(self.attacks.iter().map(|line| {
+            let mark = if line.passed { "" } else { "FAILED " };
+            [
+                format!("{mark}{}", line.name),
+                line.ended.chars().take(46).collect(),
+                line.calls.to_string(),
+                format!("{:.0} ms", line.longest_ms),
+                format!("{:.2}", line.ratio_median),
+                format!("{:.2}", line.ratio_worst),
+                if line.same_records { "same" } else { "OTHER" }.to_owned(),
+                line.peak_bytes.map_or_else(|| "unknown".to_owned(), human_bytes),
+            ]
+        }));
+        let mut widths = [0; 8];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        for row in &rows {
+            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+        }
+        let worst = self.attacks.iter().map(|line| line.ratio_median).fold(0.0, f64::max);
+        let peak = self.attacks.iter().filter_map(|line| line.peak_bytes).max().map_or_else(String::new, human_bytes);
+        let _ = writeln!(
+            text,
+            "\n{}: the highest median is {worst:.2} of at most {MOST}; memory at most {peak} of {}, without attack {}",
+            if self.passed { "contained" } else { "NOT CONTAINED" },
+            human_bytes(self.cap_bytes),
+            self.alone_peak_bytes.map_or_else(|| "unknown".to_owned(), human_bytes),
+        );
+        text
+    }
+}

@@ -1,0 +1,106 @@
+//! `bench isolation`: what one hostile tenant does to the others.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::bench::isolation::{self, BenchError, Options, Watcher};
+use crate::cli::error::CommandError;
+use crate::cli::{source, terminal};
+use crate::plugin_build::{self, BuildOptions};
+
+/// Runs honest tenants alone, then beside each hostile plugin of tests/guests in turn, all in this process.
+///
+/// Each honest tenant is the real plugin with a stand-in of its own on loopback. The attacked tenant has as many hostile
+/// calls at once as it may have, each begun again when it has ended. For each attack are printed: how its calls usually
+/// ended, how many did, the longest; the honest tenants' time as a ratio to their time alone, of the median and of the most
+/// slowed-down tenant; whether their records are the same; the largest memory of the process.
+///
+/// Exit code 1 if records differ, a call outlives its limits, a median ratio is over 1.5, or memory is over the cap: what
+/// the process takes without an attack, and what the attacked tenant's calls may take.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo sim bench isolation\n  \
+    cargo sim bench isolation --only endless_loop --rounds 9\n  \
+    cargo sim bench isolation --json > isolation.json")]
+pub(in crate::cli) struct Args {
+    /// Honest tenants
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..=40))]
+    tenants: u64,
+    /// Accounts of each
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(3..=100_000))]
+    users: u32,
+    /// Rounds alone, and as many beside each attack, in turn
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Collections of each tenant in one round, one after another
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    collections: u32,
+    /// Milliseconds before every answer of a stand-in
+    #[arg(long, value_name = "L", default_value_t = 0)]
+    latency_ms: u64,
+    /// Only attacks whose name holds this
+    #[arg(long, value_name = "PART")]
+    only: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    let options = BuildOptions::from_environment()
+        .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?;
+    let guests = plugin_build::build_guests(&options)?;
+    let plugin = source::plugin_bytes(None)?;
+    let options = Options {
+        tenants: args.tenants,
+        users: args.users,
+        rounds: args.rounds,
+        collections: args.collections,
+        latency: Duration::from_millis(args.latency_ms),
+        only: args.only,
+    };
+    let report = {
+        let mut progress = Progress::start();
+        isolation::run(&plugin, &guests, &options, &mut progress).await?
+    };
+    if report.attacks.is_empty() {
+        return Err(CommandError::usage("no attack has such a name", "leave --only out to see all of them"));
+    }
+    terminal::print(&if args.json { format!("{:#}\n", serde_json::json!(report)) } else { report.to_text() })?;
+    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl From<BenchError> for CommandError {
+    fn from(error: BenchError) -> Self {
+        Self::failed(error.to_string(), "the stand-ins need free ports on 127.0.0.1; run it again with fewer --tenants")
+    }
+}
+
+/// A bar at a terminal, and nothing elsewhere.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn start() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message("starting");
+        Self(bar)
+    }
+}
+
+impl Watcher for Progress {
+    fn attack(&mut self, name: &str, number: usize, of: usize) {
+        self.0.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+        self.0.set_position(u64::try_from(number).unwrap_or(u64::MAX));
+        self.0.set_message(name.to_owned());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,27 @@
+//! `bench`: measurements that end with a verdict.
+
+mod isolation;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::error::CommandError;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Honest tenants beside each hostile plugin: times, records, memory
+    Isolation(isolation::Args),
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    match args.what {
+        What::Isolation(args) => isolation::run(args).await,
+    }
+}
