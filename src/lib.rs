@@ -83,7 +83,12 @@ fn network(configuration: &configuration::Configuration) -> WasiHttp {
 
 // The names of a component's exports hold `:` and `/`, which native linkers refuse in the symbol list of a library.
 #[cfg(target_family = "wasm")]
-bindings::export!(Plugin with_types_in bindings);
+#[allow(unsafe_code, reason = "generated: the exports of a component")]
+mod exports {
+    use super::{Plugin, bindings};
+
+    bindings::export!(Plugin with_types_in bindings);
+}
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@
 
 mod support;
 
+mod admission;
 mod bad_input;
 mod checklist;
 mod collect;
@@ -31,5 +32,6 @@ mod limits;
 mod resume;
 mod scenarios;
 mod secrecy;
+mod sources;
 mod tenants;
 mod test_connection;

@@ -1,12 +1,30 @@
 //! What is checked of a component before anything of it is compiled.
 //!
-//! Size, then form, then contract version, then imports, all read from the raw bytes. A refusal names what it refuses.
+//! | step | refused |
+//! | --- | --- |
+//! | size | more than the limit `component_bytes` |
+//! | signature, where one is asked for | another key, another file, a changed comment |
+//! | form | a core module, a WIT package, anything that does not validate as far as its types |
+//! | contract | no connector, or another version of it |
+//! | imports | any interface that is not on the list of [`crate::policy::imports`] |
+//! | types | a function of the connector that is missing, too many, or of another signature |
+//!
+//! All of it is read from the raw bytes. A refusal names what it refuses.
+
+mod interface;
+mod signature;
 
 use std::fmt;
+use std::io::{self, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use wit_component::DecodedWasm;
+use wit_parser::{Resolve, WorldId, WorldItem};
+
+pub use signature::{SignatureFileError, SignatureText, VerifyKey};
 
 use crate::contract::CONNECTOR;
 use crate::policy::imports;
@@ -20,6 +38,12 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Its 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -52,6 +76,9 @@ pub struct Manifest {
     pub imports: Vec<String>,
     /// Exported interfaces with version, sorted.
     pub exports: Vec<String>,
+    /// How the exported connector differs from the contract.
+    #[serde(skip)]
+    connector: Result<(), Refusal>,
 }
 
 /// Why a component is not loaded.
@@ -74,10 +101,42 @@ pub enum Refusal {
     /// Imports something that no plugin may have.
     #[error("the plugin imports {}, which no plugin may use", list(.0))]
     Imports(Vec<String>),
+    /// Exports a connector by the right name and version, whose functions are others.
+    #[error("the plugin's connector is not that of {CONNECTOR}: function {function}: {why}")]
+    Function {
+        /// The function.
+        function: String,
+        /// Where its signature differs, and how.
+        why: String,
+    },
+    /// Nobody who is trusted vouches for it.
+    #[error("the plugin's signature is not accepted: {0}")]
+    Signature(&'static str),
 }
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Reads a component from a file, and no more of it than may be loaded: a refusal for its size costs no memory.
+///
+/// # Errors
+/// When the file cannot be read. A file over the limit is no error here, but gives more bytes than the limit.
+pub fn read_file(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The types of a component. Its bytes come from strangers: a decoder that panics over them refuses them.
+fn decode(bytes: &[u8]) -> Result<(Resolve, WorldId), Refusal> {
+    match catch_unwind(AssertUnwindSafe(|| wit_component::decode(bytes))) {
+        Ok(Ok(DecodedWasm::Component(resolve, world))) => Ok((resolve, world)),
+        Ok(Ok(DecodedWasm::WitPackage(..))) => Err(Refusal::NotAComponent("it is a WIT package".to_owned())),
+        Ok(Err(error)) => Err(Refusal::NotAComponent(error.root_cause().to_string())),
+        Err(_) => Err(Refusal::NotAComponent("its types cannot be read".to_owned())),
+    }
 }
 
 impl Manifest {
@@ -97,11 +156,7 @@ impl Manifest {
         if bytes.get(6..8) == Some(&[0, 0]) {
             return Err(not_a_component("it is a core module"));
         }
-        let (resolve, world) = match wit_component::decode(bytes) {
-            Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
-            Ok(DecodedWasm::WitPackage(..)) => return Err(not_a_component("it is a WIT package")),
-            Err(error) => return Err(Refusal::NotAComponent(error.root_cause().to_string())),
-        };
+        let (resolve, world) = decode(bytes)?;
         let Some(world) = resolve.worlds.get(world) else {
             return Err(not_a_component("it has no world"));
         };
@@ -109,19 +164,27 @@ impl Manifest {
         let mut exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
         imports.sort();
         exports.sort();
-        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports })
+        let connector = world.exports.iter().find_map(|(key, item)| match item {
+            WorldItem::Interface { id, .. } if resolve.name_world_key(key) == CONNECTOR => Some(*id),
+            _ => None,
+        });
+        let connector = match connector {
+            Some(connector) => interface::compare(&resolve, connector),
+            None => Err(Refusal::Contract(exports.clone())),
+        };
+        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports, connector })
     }
 
     /// Judges what was read.
     ///
     /// # Errors
-    /// [`Refusal::Contract`] and [`Refusal::Imports`].
+    /// [`Refusal::Contract`], [`Refusal::Imports`] and [`Refusal::Function`], in this order.
     pub fn admit(&self) -> Result<(), Refusal> {
         if !self.exports.iter().any(|name| name == CONNECTOR) {
             return Err(Refusal::Contract(self.exports.clone()));
         }
         let refused: Vec<String> = self.imports.iter().filter(|name| !imports::is_allowed(name)).cloned().collect();
-        if refused.is_empty() { Ok(()) } else { Err(Refusal::Imports(refused)) }
+        if refused.is_empty() { self.connector.clone() } else { Err(Refusal::Imports(refused)) }
     }
 }
 
@@ -133,7 +196,13 @@ mod tests {
 
     fn manifest(imports: &[&str], exports: &[&str]) -> Manifest {
         let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        Manifest { size: 0, sha256: super::Digest::of(b""), imports: own(imports), exports: own(exports) }
+        Manifest {
+            size: 0,
+            sha256: super::Digest::of(b""),
+            imports: own(imports),
+            exports: own(exports),
+            connector: Ok(()),
+        }
     }
 
     #[test]

@@ -110,8 +110,9 @@ impl From<&Counts> for Records {
     }
 }
 
-fn ms(duration: Duration) -> f64 {
-    // To the microsecond: finer is noise.
+/// Milliseconds, to the microsecond.
+pub(crate) fn ms(duration: Duration) -> f64 {
+    // Finer is noise.
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 

@@ -4,6 +4,7 @@
 
 #[allow(
     missing_docs,
+    unsafe_code,
     clippy::as_conversions,
     clippy::indexing_slicing,
     reason = "generated code; the contract is documented in wit/connector.wit"

@@ -13,6 +13,7 @@ pub mod bench;
 pub mod bill;
 pub mod checkpoint;
 pub mod cli;
+pub mod code_cache;
 pub mod collection;
 pub mod contract;
 pub mod egress;

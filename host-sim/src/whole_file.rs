@@ -36,6 +36,20 @@ impl WholeFile {
         Ok(Self { file: builder.tempfile_in(folder)?, path: path.to_owned() })
     }
 
+    /// The same for a file that is its owner's alone, whatever it replaces.
+    ///
+    /// # Errors
+    /// As [`WholeFile::create`].
+    pub fn create_private(path: &Path) -> io::Result<Self> {
+        let mut file = Self::create(path)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.as_file_mut().set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+
     /// The file as it is so far.
     pub fn as_file_mut(&mut self) -> &mut File {
         self.file.as_file_mut()

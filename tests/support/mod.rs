@@ -1,19 +1,21 @@
 //! What the tests share: the component, the command line, stand-ins, and the records that the truth calls for.
 
 pub mod closing;
+pub mod dummy;
 pub mod echo;
 pub mod expected;
 pub mod facts;
 pub mod guests;
 pub mod instead;
 pub mod listener;
+pub mod minisign;
 pub mod tenant;
 pub mod tls;
 pub mod wire;
 pub mod wiretap;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
@@ -60,6 +62,12 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
+/// Where the runs of one test process keep compiled code: not in the folder of whoever runs the tests.
+fn cache_folder() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| tempfile::tempdir().expect("a temporary folder")).path()
+}
+
 /// A run of the command line that is yet to start.
 pub struct Cli {
     command: Command,
@@ -79,6 +87,7 @@ impl Cli {
     pub fn new<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host-sim"));
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("XDG_CACHE_HOME", cache_folder());
         Self { command }
     }
 

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use fake_gitlab::{FakeGitlab, Options, Tokens};
 use time::OffsetDateTime;
 
+use super::component::{AdmissionArgs, ComponentFile};
 use super::document::{allocation_table, lines, table};
 use super::error::CommandError;
-use super::source::{self, Entered, Source};
+use super::source::{Entered, Source};
 use super::terminal::{self, ProgressLine, printable};
 use crate::allocation::{Allocation, GRACE_DAYS, Rows, UNUSED_AFTER_DAYS, UnusedSeat};
 use crate::bill::{Bill, human_bytes};
@@ -48,20 +49,20 @@ impl PageSink for Report {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
-    let bytes = source::plugin_bytes(None)?;
+    let component = ComponentFile::read(None, &AdmissionArgs::default())?;
     let gitlab = fake_gitlab::start(Options { users: args.users, ..Options::default() })
         .await
         .map_err(|error| CommandError::failed(error.to_string(), "the stand-in needs a free port on 127.0.0.1"))?;
-    let result = journey(&args, &bytes, &gitlab).await;
+    let result = journey(&args, &component, &gitlab).await;
     gitlab.shutdown().await;
     result
 }
 
-async fn journey(args: &Args, bytes: &[u8], gitlab: &FakeGitlab) -> Result<ExitCode, CommandError> {
+async fn journey(args: &Args, component: &ComponentFile, gitlab: &FakeGitlab) -> Result<ExitCode, CommandError> {
     let secret = Secret::new(Tokens::ADMINISTRATOR.to_owned())
         .map_err(|error| CommandError::failed(error.to_string(), "this is a fault of the stand-in"))?;
     let source = Source::prepare(
-        bytes,
+        component,
         Entered {
             url: gitlab.base_url(),
             secret,

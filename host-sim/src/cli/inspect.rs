@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
-use super::{source, terminal};
-use crate::bill::human_bytes;
+use super::terminal::{self, printable};
+use crate::bill::{human_bytes, ms};
 use crate::contract::{CONNECTOR, Descriptor, Field, FieldKind};
 use crate::engine::{Engine, EngineOptions, Plugin};
 use crate::policy::limits::Limits;
@@ -17,17 +18,24 @@ pub(super) struct Args {
     /// The component [default: the GitLab plugin, built if need be]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    admission: AdmissionArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
-    let bytes = source::plugin_bytes(args.file.as_deref())?;
+    let component = ComponentFile::read(args.file.as_deref(), &args.admission)?;
     let engine = Engine::new(Limits::default(), EngineOptions::default())?;
-    let plugin = engine.load(&bytes)?;
+    let plugin = component.load(&engine)?;
     let descriptor = plugin.describe().await.result?;
-    let text = if args.json { format!("{:#}\n", as_json(&plugin, &descriptor)) } else { as_text(&plugin, &descriptor) };
+    let signed = component.signed.as_deref();
+    let text = if args.json {
+        format!("{:#}\n", as_json(&plugin, &descriptor, signed))
+    } else {
+        as_text(&plugin, &descriptor, signed)
+    };
     terminal::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -44,8 +52,8 @@ fn kind(field: &Field) -> &'static str {
     }
 }
 
-fn as_json(plugin: &Plugin, descriptor: &Descriptor) -> Value {
-    let manifest = plugin.manifest();
+fn as_json(plugin: &Plugin, descriptor: &Descriptor, signed: Option<&str>) -> Value {
+    let (manifest, start) = (plugin.manifest(), plugin.start());
     let fields: Vec<Value> = descriptor
         .fields
         .iter()
@@ -76,11 +84,13 @@ fn as_json(plugin: &Plugin, descriptor: &Descriptor) -> Value {
         "size": manifest.size,
         "sha256": manifest.sha256,
         "initial_memory_bytes": plugin.initial_memory_bytes(),
+        "signed_comment": signed,
+        "ready": { "ms": ms(start.took), "from_cache": start.from_cache },
     })
 }
 
-fn as_text(plugin: &Plugin, descriptor: &Descriptor) -> String {
-    let manifest = plugin.manifest();
+fn as_text(plugin: &Plugin, descriptor: &Descriptor, signed: Option<&str>) -> String {
+    let (manifest, start) = (plugin.manifest(), plugin.start());
     let fields: String = descriptor
         .fields
         .iter()
@@ -93,8 +103,10 @@ fn as_text(plugin: &Plugin, descriptor: &Descriptor) -> String {
         })
         .collect();
     let memory = plugin.initial_memory_bytes().map_or_else(|| "unknown".to_owned(), human_bytes);
+    let signed = signed.map(|comment| format!("signed     {}\n", printable(comment))).unwrap_or_default();
+    let code = if start.from_cache { "code kept from before" } else { "compiled now" };
     format!(
-        "{} {} ({}), for {}\ncontract   {CONNECTOR}\nsize       {} ({} bytes)\nsha256     {}\nmemory     {memory} at \
+        "{} {} ({}), for {}\ncontract   {CONNECTOR}\nsize       {} ({} bytes)\nsha256     {}\n{signed}ready in   {:.1} ms, {code}\nmemory     {memory} at \
          the start\ncredential header `{}`, written by the host\nimports    {}\nfields\n{fields}",
         descriptor.name,
         descriptor.version,
@@ -103,6 +115,7 @@ fn as_text(plugin: &Plugin, descriptor: &Descriptor) -> String {
         human_bytes(u64::try_from(manifest.size).unwrap_or(u64::MAX)),
         manifest.size,
         manifest.sha256,
+        ms(start.took),
         descriptor.credential.header_name,
         manifest.imports.join("\n           "),
     )

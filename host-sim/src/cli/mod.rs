@@ -10,6 +10,7 @@
 mod bench;
 mod build;
 mod collect;
+mod component;
 mod demo;
 mod document;
 mod error;

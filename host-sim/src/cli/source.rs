@@ -5,14 +5,15 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
 use super::{limits, terminal};
 use crate::collection::Collection;
 use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
 use crate::egress::{Access, Injection, Network, Secret};
 use crate::engine::{Engine, EngineOptions, Plugin};
-use crate::plugin_build::{self, BuildOptions};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
 use crate::policy::origin::{Grant, Origin};
@@ -50,6 +51,8 @@ pub(super) struct SourceArgs {
     /// The component [default: the GitLab plugin, built if need be]
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
+    #[command(flatten)]
+    admission: AdmissionArgs,
     /// Allow addresses of this machine, and plain http to them; for development
     #[arg(long)]
     allow_loopback: bool,
@@ -103,9 +106,9 @@ impl SourceArgs {
         })
     }
 
-    /// The plugin's bytes.
-    pub(super) fn plugin_bytes(&self) -> Result<Vec<u8>, CommandError> {
-        plugin_bytes(self.plugin.as_deref())
+    /// The plugin.
+    pub(super) fn component(&self) -> Result<ComponentFile, CommandError> {
+        ComponentFile::read(self.plugin.as_deref(), &self.admission)
     }
 }
 
@@ -150,26 +153,6 @@ fn read_bounded(reader: impl std::io::Read, place: &str) -> Result<String, Comma
     ))
 }
 
-/// The bytes of a component: of `file`, or of the GitLab plugin, built if it is not fresh.
-pub(super) fn plugin_bytes(file: Option<&Path>) -> Result<Vec<u8>, CommandError> {
-    let path = match file {
-        Some(path) => path.to_owned(),
-        None => {
-            plugin_build::build(
-                &BuildOptions::from_environment()
-                    .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?,
-            )?
-            .path
-        }
-    };
-    std::fs::read(&path).map_err(|error| {
-        CommandError::usage(
-            format!("the plugin {} cannot be read: {error}", path.display()),
-            "`cargo sim build` makes one; --plugin names another",
-        )
-    })
-}
-
 /// A source, ready for `test` and `collect`.
 pub(super) struct Source {
     pub(super) limits: Limits,
@@ -182,21 +165,21 @@ pub(super) struct Source {
 
 impl Source {
     /// Loads the plugin, has it parse what was entered, and grants what was typed.
-    pub(super) async fn prepare(plugin_bytes: &[u8], entered: Entered) -> Result<Self, CommandError> {
+    pub(super) async fn prepare(component: &ComponentFile, entered: Entered) -> Result<Self, CommandError> {
         let secret = entered.secret.clone();
-        Self::prepare_unredacted(plugin_bytes, entered)
+        Self::prepare_unredacted(component, entered)
             .await
             .map_err(|error| error.map_words(|words| secret.redact(words)))
     }
 
-    async fn prepare_unredacted(plugin_bytes: &[u8], entered: Entered) -> Result<Self, CommandError> {
+    async fn prepare_unredacted(component: &ComponentFile, entered: Entered) -> Result<Self, CommandError> {
         let mut limits = entered.limits.clone();
         if let Some(ceiling) = entered.max_concurrency {
             limits.in_flight = usize::from(ceiling);
         }
         let engine = Engine::new(limits.clone(), EngineOptions::default())?;
         let tenant = Tenant::new(&engine, limits.clone(), entered.network, entered.ca_file.as_deref())?;
-        let plugin = tenant.plugin(&engine.load(plugin_bytes)?);
+        let plugin = tenant.plugin(&component.load(&engine)?);
         let descriptor = plugin.describe().await.result?;
         let values = field_values(&descriptor, &entered)?;
         let config =

@@ -25,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let entered = args.source.entered()?;
-    let source = Source::prepare(&args.source.plugin_bytes()?, entered).await?;
+    let source = Source::prepare(&args.source.component()?, entered).await?;
     let outcome = source.plugin.test(&source.network, &source.config).await;
     let mut bill = Bill::default();
     bill.add(&outcome.bill);

@@ -14,7 +14,7 @@ mod dump;
 mod state;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
@@ -27,6 +27,7 @@ pub(crate) use state::State;
 use state::Table;
 
 use crate::admission::{Manifest, Refusal};
+use crate::code_cache::CodeCache;
 use crate::contract::PluginPre;
 use crate::policy::limits::Limits;
 use crate::tenant::Share;
@@ -124,16 +125,37 @@ impl Engine {
     /// # Errors
     /// [`LoadError::Refused`] before anything is compiled; [`LoadError::Compile`] after.
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        self.load_through(bytes, None)
+    }
+
+    /// The same, but compiles only what is not in the cache. What is checked before is checked in either case.
+    ///
+    /// # Errors
+    /// As [`Engine::load`]. What is wrong with an entry of the cache is no error: it is replaced.
+    pub fn load_through(&self, bytes: &[u8], cache: Option<&CodeCache>) -> Result<Plugin, LoadError> {
+        let started = Instant::now();
         let manifest = Manifest::read(bytes, self.limits.component_bytes)?;
         manifest.admit()?;
         let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
-        let component = Component::new(&self.engine, bytes).map_err(compile)?;
+        let kept = cache.and_then(|cache| cache.get(&self.engine, manifest.sha256));
+        let from_cache = kept.is_some();
+        let component = match kept {
+            Some(component) => component,
+            None => {
+                let component = Component::new(&self.engine, bytes).map_err(compile)?;
+                if let Some(cache) = cache {
+                    cache.put(&self.engine, manifest.sha256, &component);
+                }
+                component
+            }
+        };
         let required = component.resources_required();
         let pre = self.linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(compile)?;
         let initial_memory_bytes =
             required.and_then(|required| required.max_initial_memory_size).map(|pages| pages.saturating_mul(65_536));
+        let start = Start { from_cache, took: started.elapsed() };
         let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
-        Ok(Plugin { pre, manifest, initial_memory_bytes, limits, instances, share: None })
+        Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, share: None })
     }
 
     /// The limits of every call.
@@ -169,10 +191,20 @@ pub struct Plugin {
     pre: PluginPre<State>,
     manifest: Manifest,
     initial_memory_bytes: Option<u64>,
+    start: Start,
     limits: Arc<Limits>,
     instances: Arc<Semaphore>,
     /// Of the tenant whose calls these are; none for calls that are nobody's, such as those of a tool.
     share: Option<Arc<Share>>,
+}
+
+/// How a plugin came to be ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Its code was compiled by an earlier process.
+    pub from_cache: bool,
+    /// From its bytes to being ready: checks, code, links.
+    pub took: Duration,
 }
 
 impl Plugin {
@@ -185,6 +217,12 @@ impl Plugin {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// How it came to be ready.
+    #[must_use]
+    pub fn start(&self) -> Start {
+        self.start
     }
 
     /// Memory the plugin asks for before it has done anything, bytes.
