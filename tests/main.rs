@@ -29,6 +29,7 @@ mod fault_table;
 mod guest_build;
 mod hostile;
 mod limits;
+mod recording;
 mod resume;
 mod scenarios;
 mod secrecy;

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use time::OffsetDateTime;
-
 use super::document::{Document, Format};
 use super::error::CommandError;
 use super::output::{self, Output, ResumeError, Resumed};
@@ -31,7 +29,7 @@ pub(super) struct Args {
     out: Option<PathBuf>,
     /// Keep the place in this file, and go on from there if the last run was interrupted. With --out, the file is then
     /// whole; on standard output each run prints its own part
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "replay"])]
     resume: Option<PathBuf>,
     /// Print what the run cost to standard error
     #[arg(long)]
@@ -52,6 +50,13 @@ impl PageSink for Watched {
         self.output.page(batch)?;
         self.warnings.extend(batch.warnings.iter().map(|warning| warning.message.clone()));
         Ok(())
+    }
+}
+
+impl Args {
+    /// Whether all answers come from a recording.
+    pub(super) fn replays(&self) -> bool {
+        self.source.replays()
     }
 }
 
@@ -84,6 +89,11 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         let text = if args.json { format!("{}", serde_json::json!(bill)) } else { bill.to_text(&source.limits) };
         text.lines().for_each(terminal::note);
     }
+    // A run that failed has its recording, too; what it asked for in vain is told before what came of it.
+    let outcome = match outcome {
+        Err(error) if error.is_interrupted() => Err(error),
+        outcome => source.end_tape().and(outcome),
+    };
     match outcome {
         Ok(summary) => finish(sink, &summary, args.format),
         Err(error) => {
@@ -110,7 +120,7 @@ fn open(args: &Args, source: &Source) -> Result<Resumed, CommandError> {
             ResumeError::Output(error) => unwritable(error),
         });
     }
-    let document = Document::new(args.format, OffsetDateTime::now_utc().date());
+    let document = Document::new(args.format, source.today());
     let output = match out {
         Some(path) => Output::file(document, path),
         None => Output::stdout(document),

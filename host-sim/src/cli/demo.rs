@@ -65,12 +65,13 @@ async fn journey(args: &Args, component: &ComponentFile, gitlab: &FakeGitlab) ->
         component,
         Entered {
             url: gitlab.base_url(),
-            secret,
+            secret: Some(secret),
             settings: vec![],
             network: NetworkPolicy { loopback: true, private: false },
             ca_file: None,
             max_concurrency: None,
             limits: Limits::default(),
+            tape: None,
         },
     )
     .await?;

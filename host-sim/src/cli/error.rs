@@ -8,7 +8,7 @@ use crate::admission::Refusal;
 use crate::checkpoint::CheckpointError;
 use crate::collection::CollectionError;
 use crate::contract::{Failure, FieldProblem, explanation};
-use crate::egress::{NetworkFailure, NetworkFailureKind, TlsError};
+use crate::egress::{NetworkFailure, NetworkFailureKind, ReplayError, TlsError};
 use crate::engine::{CallError, EngineError, LoadError};
 use crate::plugin_build::BuildError;
 use crate::tenant::TenantError;
@@ -122,6 +122,11 @@ impl CommandError {
         Self { kind: Kind::Interrupted, cause: "interrupted".to_owned(), hint: hint.into() }
     }
 
+    /// Whether it is [`CommandError::interrupted`].
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.kind == Kind::Interrupted
+    }
+
     /// Output that cannot be written.
     pub(super) fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -233,6 +238,17 @@ impl From<TenantError> for CommandError {
             TenantError::Tls(error) => error.into(),
             TenantError::Ceiling { .. } => Self::usage(error.to_string(), "`cargo sim limits` lists the limits"),
         }
+    }
+}
+
+impl From<ReplayError> for CommandError {
+    fn from(error: ReplayError) -> Self {
+        let hint = match &error {
+            ReplayError::Unreadable { .. } => "check the path and its permissions",
+            ReplayError::Line { .. } => "--replay takes a file that --record made",
+            ReplayError::Format { .. } | ReplayError::NotWhole(_) => "record the run anew",
+        };
+        Self::usage(error.to_string(), hint)
     }
 }
 

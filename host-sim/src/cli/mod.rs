@@ -57,11 +57,26 @@ enum Command {
     Bench(bench::Args),
 }
 
+/// A replay waits for nothing outside of this process. On a runtime with paused time, which needs to be on one thread, its
+/// clock jumps from wait to wait: the guest's and the host's alike, in their order and to their full length.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let replays = match command {
+        Command::Test(args) => args.replays(),
+        Command::Collect(args) => args.replays(),
+        _ => false,
+    };
+    if replays {
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
+    } else {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    }
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(error) => {
             return CommandError::failed(

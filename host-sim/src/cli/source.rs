@@ -7,12 +7,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use time::{Date, OffsetDateTime};
+
 use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
 use super::{limits, terminal};
 use crate::collection::Collection;
 use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
-use crate::egress::{Access, Injection, Network, Secret};
+use crate::egress::{Access, Injection, Network, Recorder, Replay, Secret, Tape};
 use crate::engine::{Engine, EngineOptions, Plugin};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
@@ -35,6 +37,10 @@ pub(super) struct TokenArgs {
     /// Take the token from standard input
     #[arg(long)]
     token_stdin: bool,
+    /// Take the answers from a recording instead of the network; no token is needed. The guest's clock is that of the recording,
+    /// and waits pass at once
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
 }
 
 /// What `test` and `collect` share.
@@ -71,6 +77,10 @@ pub(super) struct SourceArgs {
     /// Print every request to standard error
     #[arg(long)]
     trace: bool,
+    /// Keep all answers in this file, to replay the run without the network. The token is left out; the names and addresses of
+    /// people are not, so keep the file as you keep the result
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
 }
 
 fn parse_setting(text: &str) -> Result<(String, String), String> {
@@ -81,12 +91,14 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
 /// What an administrator enters, however it was read.
 pub(super) struct Entered {
     pub(super) url: String,
-    pub(super) secret: Secret,
+    /// None for a replay.
+    pub(super) secret: Option<Secret>,
     pub(super) settings: Vec<(String, String)>,
     pub(super) network: NetworkPolicy,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) max_concurrency: Option<u16>,
     pub(super) limits: Limits,
+    pub(super) tape: Option<Tape>,
 }
 
 impl SourceArgs {
@@ -95,15 +107,36 @@ impl SourceArgs {
         if self.trace {
             terminal::trace();
         }
+        let network = NetworkPolicy { loopback: self.allow_loopback, private: self.allow_private_network };
         Ok(Entered {
             url: self.url.clone(),
             secret: self.token.read()?,
             settings: self.settings.clone(),
-            network: NetworkPolicy { loopback: self.allow_loopback, private: self.allow_private_network },
+            network,
+            tape: self.tape(network)?,
             ca_file: self.ca_file.clone(),
             max_concurrency: self.max_concurrency,
             limits: limits::of_tenant(self.limits.as_deref())?,
         })
+    }
+
+    /// Whether all answers come from a recording.
+    pub(super) fn replays(&self) -> bool {
+        self.token.replay.is_some()
+    }
+
+    fn tape(&self, network: NetworkPolicy) -> Result<Option<Tape>, CommandError> {
+        if let Some(path) = &self.token.replay {
+            return Ok(Some(Tape::Replay(Arc::new(Replay::open(path)?))));
+        }
+        let Some(path) = &self.record else { return Ok(None) };
+        let recorder = Recorder::create(path, network).map_err(|error| {
+            CommandError::usage(
+                format!("the recording {} cannot be written: {error}", path.display()),
+                "check the folder and its permissions",
+            )
+        })?;
+        Ok(Some(Tape::Record(Arc::new(recorder))))
     }
 
     /// The plugin.
@@ -113,7 +146,11 @@ impl SourceArgs {
 }
 
 impl TokenArgs {
-    fn read(&self) -> Result<Secret, CommandError> {
+    /// None for a replay, which sends nothing.
+    fn read(&self) -> Result<Option<Secret>, CommandError> {
+        if self.replay.is_some() {
+            return Ok(None);
+        }
         let (text, place) = if let Some(name) = &self.token_env {
             let text = std::env::var(name).map_err(|_| {
                 CommandError::usage(
@@ -128,7 +165,7 @@ impl TokenArgs {
         } else {
             (read_bounded(std::io::stdin().lock(), "standard input")?, "standard input".to_owned())
         };
-        Secret::new(text).map_err(|error| {
+        Secret::new(text).map(Some).map_err(|error| {
             CommandError::usage(
                 format!("no token can be taken from {place}: {error}"),
                 "the token alone belongs there, as it was shown when it was created",
@@ -160,7 +197,8 @@ pub(super) struct Source {
     pub(super) descriptor: Descriptor,
     pub(super) config: Configuration,
     pub(super) network: Network,
-    secret: Secret,
+    secret: Option<Secret>,
+    tape: Option<Tape>,
 }
 
 impl Source {
@@ -169,7 +207,7 @@ impl Source {
         let secret = entered.secret.clone();
         Self::prepare_unredacted(component, entered)
             .await
-            .map_err(|error| error.map_words(|words| secret.redact(words)))
+            .map_err(|error| error.map_words(|words| redact(secret.as_ref(), words)))
     }
 
     async fn prepare_unredacted(component: &ComponentFile, entered: Entered) -> Result<Self, CommandError> {
@@ -179,6 +217,10 @@ impl Source {
         }
         let engine = Engine::new(limits.clone(), EngineOptions::default())?;
         let tenant = Tenant::new(&engine, limits.clone(), entered.network, entered.ca_file.as_deref())?;
+        let tenant = match &entered.tape {
+            Some(tape) => tenant.with_tape(tape.clone()),
+            None => tenant,
+        };
         let plugin = tenant.plugin(&component.load(&engine)?);
         let descriptor = plugin.describe().await.result?;
         let values = field_values(&descriptor, &entered)?;
@@ -199,8 +241,9 @@ impl Source {
         })?;
         let prefix = descriptor.credential.prefix.clone();
         let secret = entered.secret;
-        let access = Access { grant, injection: Some(Injection { header, prefix, secret: secret.clone() }) };
-        Ok(Self { limits, plugin, descriptor, config, network: tenant.network(access), secret })
+        let injection = secret.clone().map(|secret| Injection { header, prefix, secret });
+        let network = tenant.network(Access { grant, injection });
+        Ok(Self { limits, plugin, descriptor, config, network, secret, tape: entered.tape })
     }
 
     /// What is to be collected, and with what.
@@ -210,8 +253,46 @@ impl Source {
 
     /// Words from outside, without the secret: a server may echo what it was sent.
     pub(super) fn redact(&self, words: &str) -> String {
-        self.secret.redact(words)
+        redact(self.secret.as_ref(), words)
     }
+
+    /// The day of the run: for a replay, that of the recording.
+    pub(super) fn today(&self) -> Date {
+        self.tape.as_ref().map_or_else(OffsetDateTime::now_utc, Tape::started).date()
+    }
+
+    /// Ends the recording or the replay, if there is one. To be asked before a result is given out.
+    ///
+    /// # Errors
+    /// When the recording cannot be written, or the run asked for what was not recorded: whatever it came to then is
+    /// not what the recorded run came to.
+    pub(super) fn end_tape(&self) -> Result<(), CommandError> {
+        match &self.tape {
+            None => Ok(()),
+            Some(Tape::Record(recorder)) => recorder.finish().map_err(|error| {
+                CommandError::failed(
+                    format!("the recording cannot be written: {error}"),
+                    "check the folder and the space left",
+                )
+            }),
+            Some(Tape::Replay(replay)) => {
+                let missing = replay.missing();
+                let Some(first) = missing.first() else { return Ok(()) };
+                let more = match missing.len() - 1 {
+                    0 => String::new(),
+                    more => format!(", nor to {more} more"),
+                };
+                Err(CommandError::failed(
+                    format!("the recording has no answer to {first}{more}"),
+                    "replay with the address, settings and plugin that were recorded, or record anew",
+                ))
+            }
+        }
+    }
+}
+
+fn redact(secret: Option<&Secret>, words: &str) -> String {
+    secret.map_or_else(|| words.to_owned(), |secret| secret.redact(words))
 }
 
 fn is_secret(field: &Field) -> bool {

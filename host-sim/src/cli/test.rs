@@ -23,10 +23,18 @@ pub(super) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// Whether all answers come from a recording.
+    pub(super) fn replays(&self) -> bool {
+        self.source.replays()
+    }
+}
+
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let entered = args.source.entered()?;
     let source = Source::prepare(&args.source.component()?, entered).await?;
     let outcome = source.plugin.test(&source.network, &source.config).await;
+    source.end_tape()?;
     let mut bill = Bill::default();
     bill.add(&outcome.bill);
     let no_answer = outcome.bill.requests.iter().all(|request| request.status.is_none());

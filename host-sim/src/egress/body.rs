@@ -15,6 +15,7 @@ use wasmtime_wasi_http::Error;
 use super::cause::{self, Cause};
 use super::ledger::{Ledger, RequestRecord, milliseconds};
 use super::mask::Mask;
+use super::tape::{Played, Taping};
 
 /// How much of a body may pass.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +27,43 @@ pub(super) struct BodyLimits {
     pub(super) only_warn: [bool; 2],
 }
 
+/// Where a body comes from.
+pub(super) enum Source {
+    Wire(Incoming),
+    Tape(Played),
+}
+
+impl Body for Source {
+    type Data = Bytes;
+    type Error = Cause;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
+        match &mut *self {
+            Self::Wire(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| Some(frame?.map_err(|error| cause::of(&error))))
+            }
+            Self::Tape(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Wire(body) => body.is_end_stream(),
+            Self::Tape(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Wire(body) => body.size_hint(),
+            Self::Tape(body) => body.size_hint(),
+        }
+    }
+}
+
 /// The body, and what has to happen when it ends.
 pub(super) struct MeteredBody {
-    inner: Incoming,
+    inner: Source,
     limits: BodyLimits,
     pause: Pin<Box<Sleep>>,
     /// Taken when the record is written, so that it is written once.
@@ -36,6 +71,8 @@ pub(super) struct MeteredBody {
     ledger: Arc<Ledger>,
     bytes: u64,
     mask: Mask,
+    /// Where what is passed on is recorded, if it is.
+    taping: Option<Taping>,
     /// Held until the body is through: a response that is still being read is still in flight.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -48,15 +85,16 @@ pub(super) struct OpenRecord {
 
 impl MeteredBody {
     pub(super) fn new(
-        inner: Incoming,
+        inner: Source,
         limits: BodyLimits,
         open: OpenRecord,
         ledger: Arc<Ledger>,
         mask: Mask,
+        taping: Option<Taping>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let pause = Box::pin(tokio::time::sleep(limits.between_bytes));
-        Self { inner, limits, pause, open: Some(open), ledger, bytes: 0, mask, permit: Some(permit) }
+        Self { inner, limits, pause, open: Some(open), ledger, bytes: 0, mask, taping, permit: Some(permit) }
     }
 
     fn close(&mut self, error: Option<String>) {
@@ -71,6 +109,9 @@ impl MeteredBody {
 
     fn fail(&mut self, cause: Cause) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.ledger.failed(cause.kind, &cause.words);
+        if let Some(taping) = &mut self.taping {
+            taping.failed(&cause);
+        }
         self.close(Some(cause.words));
         Poll::Ready(Some(Err(cause.code)))
     }
@@ -98,9 +139,13 @@ impl Body for MeteredBody {
             None => {
                 self.close(None);
                 let rest = self.mask.finish();
+                if let Some(taping) = &mut self.taping {
+                    taping.data(&rest);
+                    taping.whole();
+                }
                 Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))))
             }
-            Some(Err(error)) => self.fail(cause::of(&error)),
+            Some(Err(cause)) => self.fail(cause),
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
                 let before = self.bytes;
@@ -128,7 +173,13 @@ impl Body for MeteredBody {
                     ));
                 }
                 Poll::Ready(Some(Ok(match frame.into_data() {
-                    Ok(data) => Frame::data(self.mask.feed(data)),
+                    Ok(data) => {
+                        let data = self.mask.feed(data);
+                        if let Some(taping) = &mut self.taping {
+                            taping.data(&data);
+                        }
+                        Frame::data(data)
+                    }
                     Err(trailers) => trailers,
                 })))
             }
@@ -149,6 +200,9 @@ impl Drop for MeteredBody {
     fn drop(&mut self) {
         // Dropped at its end without having been asked for one more frame is not broken off.
         let whole = self.is_end_stream();
+        if let (Some(taping), true) = (&mut self.taping, whole) {
+            taping.whole();
+        }
         self.close((!whole).then(|| "the plugin did not read the whole answer".to_owned()));
     }
 }

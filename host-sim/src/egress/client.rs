@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use wasmtime_wasi_http::WasiBody;
 
 use super::connect::{CheckedResolver, TimedConnector};
+use super::tape::Tape;
 use super::tls::{self, TlsError};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
@@ -26,11 +27,13 @@ use crate::tenant::pace::{Pace, Paced};
 type Pooled = legacy::Client<TimedConnector<HttpsConnector<HttpConnector<CheckedResolver>>>, WasiBody>;
 
 /// One tenant's way to the network. Cheap to share, never shared between tenants.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     pub(super) http: Pooled,
     pub(super) network: NetworkPolicy,
     pub(super) in_flight: Arc<Semaphore>,
+    /// Where answers are kept, or come from.
+    pub(super) tape: Option<Tape>,
     opened: Arc<AtomicU64>,
     pub(super) pace: Option<Arc<Pace>>,
 }
@@ -85,7 +88,13 @@ impl Client {
             .http1_max_headers(limits.response_headers)
             .build(connector);
         let in_flight = Arc::new(Semaphore::new(limits.in_flight.max(1)));
-        Ok(Self { http, network, in_flight, opened, pace })
+        Ok(Self { http, network, in_flight, tape: None, opened, pace })
+    }
+
+    /// The same client with its answers recorded, or taken from a recording.
+    #[must_use]
+    pub fn with_tape(self, tape: Tape) -> Self {
+        Self { network: tape.policy().unwrap_or(self.network), tape: Some(tape), ..self }
     }
 
     /// Connections opened since the client was built.

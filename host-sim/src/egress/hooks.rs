@@ -7,11 +7,13 @@ use std::time::Duration;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request};
 use http_body_util::BodyExt as _;
+use wasmtime_wasi::clocks::WasiClocksCtx;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::body::BodyLimits;
 use super::ledger::{Denial, DenialCode, Ledger};
 use super::send::{Answer, Sending, prohibited};
+use super::tape::Tape;
 use super::upload::UploadBody;
 use super::{Access, Network};
 use crate::policy::limits::Limits;
@@ -30,6 +32,12 @@ pub(crate) struct Hooks {
 impl Hooks {
     pub(crate) fn new(network: Option<Network>, limits: Arc<Limits>, ledger: Arc<Ledger>) -> Self {
         Self { network, limits, ledger }
+    }
+
+    /// The guest's clocks for this call.
+    pub(crate) fn clocks(&self) -> WasiClocksCtx {
+        let tape = self.network.as_ref().and_then(|network| network.client.tape.as_ref());
+        tape.map_or_else(WasiClocksCtx::default, Tape::clocks)
     }
 
     /// Everything that can be decided before a connection is made.

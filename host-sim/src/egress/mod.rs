@@ -3,7 +3,9 @@
 //! A request of the guest passes these steps, in this order: count it against the call's budget; compare its parsed
 //! origin with the grant; refuse addresses that the tenant's policy does not allow; only then write the credential;
 //! connect to an address that was checked, with TLS verified against the granted name; pass the response through
-//! with its size counted and the credential masked, should it come back. Redirects are answers like others: a request to their target starts over at the first step.
+//! with its size counted and the credential masked, should it come back. Redirects are answers like
+//! others: a request to their target starts over at the first step. Answers can be recorded, and be taken from a recording
+//! instead of the network (`tape`).
 //!
 //! | who | lives as long as | holds |
 //! | --- | --- | --- |
@@ -20,6 +22,7 @@ mod ledger;
 mod mask;
 mod secret;
 mod send;
+mod tape;
 mod tls;
 mod upload;
 
@@ -27,6 +30,7 @@ pub use client::Client;
 pub(crate) use hooks::Hooks;
 pub use ledger::{Denial, DenialCode, Ledger, MOST_DENIALS, NetworkFailure, NetworkFailureKind, RequestRecord};
 pub use secret::{Secret, SecretError};
+pub use tape::{Recorder, Replay, ReplayError, Tape};
 pub use tls::TlsError;
 
 use std::sync::Arc;

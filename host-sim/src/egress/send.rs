@@ -12,10 +12,11 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::body::{BodyLimits, MeteredBody, OpenRecord};
+use super::body::{BodyLimits, MeteredBody, OpenRecord, Source};
 use super::cause::{self, Cause};
 use super::ledger::{Denial, DenialCode, Ledger, RequestRecord, milliseconds};
 use super::mask::{Mask, masked};
+use super::tape::{self, Tape, Taping};
 use super::{Client, Secret};
 use crate::policy::network::NetworkPolicy;
 use crate::policy::origin::Origin;
@@ -55,16 +56,24 @@ impl Sending {
             ms: 0,
             error: None,
         };
-        let cause = match self.exchange(request).await {
+        let mut taping = None;
+        let exchanged = match self.client.tape.clone() {
+            None => self.exchange(request).await.map(|response| response.map(Source::Wire)),
+            Some(tape) => self.exchange_with(&tape, request, &mut taping).await,
+        };
+        let cause = match exchanged {
             Ok(response) => {
                 record.status = Some(response.status().as_u16());
                 let (mut head, body) = response.into_parts();
                 match self.check_head(&head.headers) {
                     Ok(()) => {
                         self.mask_head(&mut head.headers);
+                        if let Some(taping) = &mut taping {
+                            taping.head(head.status.as_u16(), &head.headers);
+                        }
                         let open = OpenRecord { record, started };
                         let mask = Mask::new(self.secret.as_ref().map(Secret::as_bytes));
-                        let body = MeteredBody::new(body, self.body_limits, open, self.ledger, mask, permit);
+                        let body = MeteredBody::new(body, self.body_limits, open, self.ledger, mask, taping, permit);
                         let response = Response::from_parts(head, body.boxed_unsync());
                         return Ok((response, Box::new(std::future::ready(Ok(())))));
                     }
@@ -73,6 +82,9 @@ impl Sending {
             }
             Err(cause) => cause,
         };
+        if let Some(taping) = &mut taping {
+            taping.failed(&cause);
+        }
         if let Some(address) = cause.prohibited {
             let target = format!("{}{}", record.origin, record.path);
             let message = prohibited(&self.origin.host(), address);
@@ -84,6 +96,22 @@ impl Sending {
             self.ledger.request(record);
         }
         Err(cause.code)
+    }
+
+    async fn exchange_with(
+        &self,
+        tape: &Tape,
+        request: Request<WasiBody>,
+        taping: &mut Option<Taping>,
+    ) -> Result<Response<Source>, Cause> {
+        let (request, asked) = tape::asked(request).await?;
+        match tape {
+            Tape::Record(recorder) => {
+                *taping = Some(recorder.begin(asked));
+                self.exchange(request).await.map(|response| response.map(Source::Wire))
+            }
+            Tape::Replay(replay) => replay.answer(&asked).await.map(|response| response.map(Source::Tape)),
+        }
     }
 
     async fn exchange(&self, request: Request<WasiBody>) -> Result<Response<Incoming>, Cause> {

@@ -36,7 +36,7 @@ impl State {
         http.set_field_size_limit(limits.fields_bytes);
         Self {
             table,
-            clocks: WasiClocksCtx::default(),
+            clocks: hooks.clocks(),
             http,
             hooks,
             cpu: CpuMeter { limit: limits.cpu, used: Duration::ZERO, since: None, interrupted: false },

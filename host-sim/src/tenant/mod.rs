@@ -21,7 +21,7 @@ mod share;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::egress::{Access, Client, Network, TlsError};
+use crate::egress::{Access, Client, Network, Tape, TlsError};
 use crate::engine::{Engine, Plugin};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
@@ -68,6 +68,13 @@ impl Tenant {
         let share = Arc::new(Share::new(&limits, engine.floor()));
         let client = Arc::new(Client::paced(&limits, network, ca_file, Some(share.pace()))?);
         Ok(Self { limits: Arc::new(limits), client, share })
+    }
+
+    /// The same tenant with its answers recorded, or taken from a recording.
+    #[must_use]
+    pub fn with_tape(self, tape: Tape) -> Self {
+        let client = Arc::new(Arc::unwrap_or_clone(self.client).with_tape(tape));
+        Self { client, ..self }
     }
 
     /// The tenant's limits.

@@ -1,0 +1,149 @@
+//! Record and replay at the HTTP boundary: what the network answered, kept so that a run can be repeated without it.
+//!
+//! | | records | replays |
+//! | --- | --- | --- |
+//! | the network | is used as always | is not there: no connection is made |
+//! | the credential | is written into requests as always, and is not in the file | is not needed |
+//! | the grant and the limits | hold | hold, with the address policy of the recording |
+//! | wall clock of the guest | stands still during a call, at the time in the file | the same times, call by call |
+//! | waits and time-outs | as always | pass at once: on a runtime with paused time the clock jumps from wait to wait |
+//!
+//! The file has one JSON object a line: a head, one line at the start of each call, one for each exchange when its answer has
+//! ended, and a last line with the counts. A file without its last line is not whole and is refused.
+//!
+//! Kept: method, address with query, digest of the request's body, how long the answer took to begin, status, headers, body as the
+//! guest got it, and how it ended: whole, given up by the guest, never answered, or failed. Left out: all headers of the
+//! request, and `set-cookie` of the answer, since a session is a credential too. The credential is masked in what a server
+//! echoed. Names of people are not left out: they are what is collected.
+//!
+//! A request is matched by method, address and digest of the body, and the so manieth of a kind gets the so manieth answer
+//! of that kind: requests of one call may come in another order.
+
+mod code;
+mod format;
+mod recorder;
+mod replay;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full, Limited};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use wasmtime_wasi::clocks::WasiClocksCtx;
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::cause::Cause;
+use crate::policy::network::NetworkPolicy;
+
+pub use recorder::Recorder;
+pub(super) use recorder::Taping;
+pub(super) use replay::Played;
+pub use replay::{Replay, ReplayError};
+
+/// Largest body of a request on a recorded or replayed run, bytes: it is taken in whole, for its digest.
+const REQUEST_BODY: usize = 1 << 20;
+
+/// A tape in one of its two uses.
+#[derive(Debug, Clone)]
+pub enum Tape {
+    /// What is answered is kept.
+    Record(Arc<Recorder>),
+    /// What was kept is answered.
+    Replay(Arc<Replay>),
+}
+
+impl Tape {
+    /// When the recording was begun.
+    #[must_use]
+    pub fn started(&self) -> OffsetDateTime {
+        match self {
+            Self::Record(recorder) => recorder.started(),
+            Self::Replay(replay) => replay.started(),
+        }
+    }
+
+    /// The address policy of a recording that is replayed: what was allowed then is no danger now, since nothing connects.
+    #[must_use]
+    pub fn policy(&self) -> Option<NetworkPolicy> {
+        match self {
+            Self::Record(_) => None,
+            Self::Replay(replay) => Some(replay.policy()),
+        }
+    }
+
+    /// The clocks of the next call.
+    pub(super) fn clocks(&self) -> WasiClocksCtx {
+        let mut builder = WasiCtxBuilder::new();
+        match self {
+            Self::Record(recorder) => builder.wall_clock(Still(recorder.call())),
+            Self::Replay(replay) => {
+                // The runtime's clock, which is paused: what the guest waits for is what passes on it.
+                builder.wall_clock(Still(replay.call())).monotonic_clock(Paused(tokio::time::Instant::now()))
+            }
+        };
+        std::mem::take(builder.build().clocks())
+    }
+}
+
+/// A wall clock that stands still: time since 1970.
+struct Still(Duration);
+
+impl HostWallClock for Still {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0
+    }
+}
+
+/// The runtime's own clock, from a start.
+struct Paused(tokio::time::Instant);
+
+impl HostMonotonicClock for Paused {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What a request is told by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    /// Origin, path and query.
+    pub(super) url: String,
+    /// Digest of the body, in hexadecimal digits; none for a request without a body.
+    pub(super) body_sha256: Option<String>,
+}
+
+/// Takes in a request's body, and tells what the request is told by.
+pub(super) async fn asked(request: Request<WasiBody>) -> Result<(Request<WasiBody>, Asked), Cause> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, REQUEST_BODY).collect().await.map_err(|error| match error.downcast::<Error>() {
+        Ok(error) => Cause::new(*error, "the plugin did not write the whole body of its request"),
+        Err(_) => Cause::new(
+            Error::HttpRequestBodySize(u64::try_from(REQUEST_BODY).ok()),
+            format!("the body of a request has more than {REQUEST_BODY} bytes, which is too much for a recording"),
+        ),
+    })?;
+    let body = body.to_bytes();
+    let asked = Asked {
+        method: head.method.to_string(),
+        url: head.uri.to_string(),
+        body_sha256: (!body.is_empty()).then(|| format!("{:x}", Sha256::digest(&body))),
+    };
+    Ok((Request::from_parts(head, whole(body)), asked))
+}
+
+fn whole(body: Bytes) -> WasiBody {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
+}

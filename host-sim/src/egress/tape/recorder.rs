@@ -1,0 +1,185 @@
+//! Writing a recording.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::SET_COOKIE;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
+
+use super::super::cause::Cause;
+use super::super::ledger::milliseconds;
+use super::Asked;
+use super::format::{Ended, Exchange, FORMAT, Line, Text};
+use crate::policy::network::NetworkPolicy;
+use crate::whole_file::WholeFile;
+
+/// A recording on its way to its file. Each line is written when it is known; the file appears when it is finished.
+#[derive(Debug)]
+pub struct Recorder {
+    started: OffsetDateTime,
+    out: Mutex<Out>,
+}
+
+#[derive(Debug)]
+struct Out {
+    /// None once it is finished.
+    file: Option<WholeFile>,
+    calls: u64,
+    exchanges: u64,
+    /// The first error: what follows it would not be whole.
+    failed: Option<io::Error>,
+}
+
+impl Recorder {
+    /// Starts a recording that will be `path`, readable by its owner alone.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(path: &Path, policy: NetworkPolicy) -> io::Result<Self> {
+        let file = WholeFile::create_private(path)?;
+        // To the second: nobody may depend on anything finer.
+        let started = OffsetDateTime::now_utc().replace_nanosecond(0).map_err(io::Error::other)?;
+        let recorder =
+            Self { started, out: Mutex::new(Out { file: Some(file), calls: 0, exchanges: 0, failed: None }) };
+        let head = Line::Recording {
+            format: FORMAT,
+            started: started.format(&Rfc3339).map_err(io::Error::other)?,
+            allow_loopback: policy.loopback,
+            allow_private_network: policy.private,
+        };
+        recorder.with(|out| out.line(&head));
+        recorder.with(|out| out.failed.take()).map_or(Ok(recorder), Err)
+    }
+
+    /// When it was begun.
+    #[must_use]
+    pub fn started(&self) -> OffsetDateTime {
+        self.started
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Out) -> T) -> T {
+        act(&mut self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Notes a call, and gives the time on the guest's wall clock for all of it.
+    pub(super) fn call(&self) -> Duration {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        self.with(|out| {
+            out.calls += 1;
+            out.line(&Line::Call { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() });
+        });
+        now
+    }
+
+    /// Notes a request that is about to be sent.
+    pub(in crate::egress) fn begin(self: &Arc<Self>, asked: Asked) -> Taping {
+        let Asked { method, url, body_sha256 } = asked;
+        let (headers, body, ended) = (Vec::new(), Text::of(&[]), Ended::Unanswered);
+        let exchange = Exchange { method, url, body_sha256, ms: 0, status: None, headers, body, ended };
+        Taping { recorder: Arc::clone(self), started: Instant::now(), exchange: Some(exchange), body: Vec::new() }
+    }
+
+    /// Writes the last line and gives the file its name.
+    ///
+    /// # Errors
+    /// When it, or anything before it, cannot be written. There is no file then.
+    pub fn finish(&self) -> io::Result<()> {
+        self.with(|out| {
+            out.line(&Line::End { calls: out.calls, exchanges: out.exchanges });
+            if let Some(error) = out.failed.take() {
+                return Err(error);
+            }
+            out.file.take().map_or(Ok(()), WholeFile::finish)
+        })
+    }
+}
+
+impl Out {
+    fn line(&mut self, line: &Line) {
+        if self.failed.is_some() {
+            return;
+        }
+        let Some(file) = &mut self.file else { return };
+        let written = serde_json::to_vec(line).map_err(io::Error::other).and_then(|mut text| {
+            text.push(b'\n');
+            file.as_file_mut().write_all(&text)
+        });
+        self.failed = written.err();
+    }
+}
+
+/// An exchange that is being recorded. Its line is written once, when it ends or when it is dropped.
+pub(in crate::egress) struct Taping {
+    recorder: Arc<Recorder>,
+    started: Instant,
+    /// Taken when the line is written.
+    exchange: Option<Exchange>,
+    body: Vec<u8>,
+}
+
+impl Taping {
+    /// The head of the answer, masked.
+    pub(in crate::egress) fn head(&mut self, status: u16, headers: &HeaderMap) {
+        let ms = self.elapsed();
+        if let Some(exchange) = &mut self.exchange {
+            exchange.ms = ms;
+            exchange.status = Some(status);
+            exchange.headers = headers
+                .iter()
+                .filter(|(name, _)| *name != SET_COOKIE)
+                .map(|(name, value)| (name.as_str().to_owned(), Text::of(value.as_bytes())))
+                .collect();
+            exchange.ended = Ended::GivenUp;
+        }
+    }
+
+    /// A piece of the body, masked.
+    pub(in crate::egress) fn data(&mut self, piece: &[u8]) {
+        self.body.extend_from_slice(piece);
+    }
+
+    /// The end of the body.
+    pub(in crate::egress) fn whole(&mut self) {
+        self.write(Ended::Whole);
+    }
+
+    /// A failure, before or after the head.
+    pub(in crate::egress) fn failed(&mut self, cause: &Cause) {
+        let ms = self.elapsed();
+        if let Some(exchange) = &mut self.exchange
+            && exchange.status.is_none()
+        {
+            exchange.ms = ms;
+        }
+        self.write(Ended::Failed(cause.into()));
+    }
+
+    fn elapsed(&self) -> u64 {
+        milliseconds(self.started.elapsed())
+    }
+
+    fn write(&mut self, ended: Ended) {
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.body = Text::of(&self.body);
+            exchange.ended = ended;
+            self.recorder.with(|out| {
+                out.exchanges += 1;
+                out.line(&Line::Exchange(Box::new(exchange)));
+            });
+        }
+    }
+}
+
+impl Drop for Taping {
+    fn drop(&mut self) {
+        if let Some(exchange) = &self.exchange {
+            let ended = exchange.ended.clone();
+            self.write(ended);
+        }
+    }
+}
