@@ -9,7 +9,7 @@ use crate::support::{Cli, StandIn, component};
 fn every_command_has_help() {
     let all = Cli::new(["--help"]).run();
     all.assert_code(0);
-    for command in ["demo", "build", "inspect", "test", "collect", "fake-gitlab", "limits", "bench"] {
+    for command in ["demo", "build", "inspect", "test", "collect", "secret", "fake-gitlab", "limits", "bench"] {
         assert!(all.stdout.contains(&format!("\n  {command} ")), "{command}: {}", all.stdout);
         let help = Cli::new([command, "--help"]).run();
         help.assert_code(0);
@@ -27,6 +27,10 @@ fn options_that_scripts_use_are_there() {
         "--token-env <NAME>",
         "--token-file <FILE>",
         "--token-stdin",
+        "--token-sealed <FILE>",
+        "--key-file <FILE>",
+        "--key-env <NAME>",
+        "--tenant <NAME>",
         "--set <KEY=VALUE>",
         "--plugin <FILE>",
         "--allow-loopback",

@@ -32,6 +32,7 @@ mod limits;
 mod recording;
 mod resume;
 mod scenarios;
+mod sealed;
 mod secrecy;
 mod sources;
 mod tenants;

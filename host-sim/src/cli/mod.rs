@@ -18,10 +18,12 @@ mod fake_gitlab;
 mod inspect;
 mod limits;
 mod output;
+mod secret;
 mod signals;
 mod source;
 mod terminal;
 mod test;
+mod token;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ enum Command {
     Test(test::Args),
     /// Collect everything once
     Collect(collect::Args),
+    /// Make keys, and seal tokens for a tenant and a server
+    Secret(secret::Args),
     /// Run the GitLab stand-in alone
     FakeGitlab(fake_gitlab::Args),
     /// Print the limits within which a plugin runs
@@ -93,6 +97,7 @@ pub fn main() -> ExitCode {
             Command::Inspect(args) => inspect::run(args).await,
             Command::Test(args) => test::run(args).await,
             Command::Collect(args) => collect::run(args).await,
+            Command::Secret(args) => secret::run(&args),
             Command::FakeGitlab(args) => fake_gitlab::run(args).await,
             Command::Limits(args) => limits::run(&args),
             Command::Bench(args) => bench::run(args).await,

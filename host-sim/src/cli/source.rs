@@ -3,7 +3,6 @@
 //! The order is that of trust: the plugin is loaded, what was entered is parsed by it without network, the origins it
 //! then asks for are compared with what was typed, and only then is a secret attached to them.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use time::{Date, OffsetDateTime};
 
 use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
+use super::token::{KeyArgs, TokenArgs};
 use super::{limits, terminal};
 use crate::collection::Collection;
 use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
@@ -21,28 +21,6 @@ use crate::policy::network::NetworkPolicy;
 use crate::policy::origin::{Grant, Origin};
 use crate::tenant::Tenant;
 
-/// Longest credential that is read.
-const SECRET_BYTES: u64 = 64 * 1024;
-
-/// Where the credential comes from. Never from the command line itself, which other users of the machine can read.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-pub(super) struct TokenArgs {
-    /// Take the token from this environment variable
-    #[arg(long, value_name = "NAME")]
-    token_env: Option<String>,
-    /// Take the token from this file
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// Take the token from standard input
-    #[arg(long)]
-    token_stdin: bool,
-    /// Take the answers from a recording instead of the network; no token is needed. The guest's clock is that of the recording,
-    /// and waits pass at once
-    #[arg(long, value_name = "FILE")]
-    replay: Option<PathBuf>,
-}
-
 /// What `test` and `collect` share.
 #[derive(Debug, clap::Args)]
 pub(super) struct SourceArgs {
@@ -51,6 +29,8 @@ pub(super) struct SourceArgs {
     url: String,
     #[command(flatten)]
     token: TokenArgs,
+    #[command(flatten)]
+    key: KeyArgs,
     /// A further field of the plugin; `inspect` lists them
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
@@ -110,7 +90,7 @@ impl SourceArgs {
         let network = NetworkPolicy { loopback: self.allow_loopback, private: self.allow_private_network };
         Ok(Entered {
             url: self.url.clone(),
-            secret: self.token.read()?,
+            secret: self.token.read(&self.url, &self.key)?,
             settings: self.settings.clone(),
             network,
             tape: self.tape(network)?,
@@ -143,51 +123,6 @@ impl SourceArgs {
     pub(super) fn component(&self) -> Result<ComponentFile, CommandError> {
         ComponentFile::read(self.plugin.as_deref(), &self.admission)
     }
-}
-
-impl TokenArgs {
-    /// None for a replay, which sends nothing.
-    fn read(&self) -> Result<Option<Secret>, CommandError> {
-        if self.replay.is_some() {
-            return Ok(None);
-        }
-        let (text, place) = if let Some(name) = &self.token_env {
-            let text = std::env::var(name).map_err(|_| {
-                CommandError::usage(
-                    format!("the environment variable {name} is not set, or is not text"),
-                    format!("set it first, for example with `read -rs {name} && export {name}`"),
-                )
-            })?;
-            (text, format!("the environment variable {name}"))
-        } else if let Some(path) = &self.token_file {
-            let file = std::fs::File::open(path).map_err(|error| unreadable(&path.display().to_string(), &error))?;
-            (read_bounded(file, &path.display().to_string())?, path.display().to_string())
-        } else {
-            (read_bounded(std::io::stdin().lock(), "standard input")?, "standard input".to_owned())
-        };
-        Secret::new(text).map(Some).map_err(|error| {
-            CommandError::usage(
-                format!("no token can be taken from {place}: {error}"),
-                "the token alone belongs there, as it was shown when it was created",
-            )
-        })
-    }
-}
-
-fn unreadable(place: &str, error: &std::io::Error) -> CommandError {
-    CommandError::usage(format!("no token can be read from {place}: {error}"), "check the path and its permissions")
-}
-
-fn read_bounded(reader: impl std::io::Read, place: &str) -> Result<String, CommandError> {
-    let mut text = String::new();
-    reader.take(SECRET_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(place, &error))?;
-    if u64::try_from(text.len()).is_ok_and(|length| length <= SECRET_BYTES) {
-        return Ok(text);
-    }
-    Err(CommandError::usage(
-        format!("no token can be taken from {place}: it has more than {SECRET_BYTES} bytes"),
-        "the token alone belongs there, as it was shown when it was created",
-    ))
 }
 
 /// A source, ready for `test` and `collect`.

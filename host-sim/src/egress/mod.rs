@@ -12,6 +12,8 @@
 //! | [`Client`] | the tenant | connection pool, TLS roots, address policy, in-flight ceiling |
 //! | [`Access`] | the source | the grant and the secret |
 //! | [`Ledger`] | one call | every request and refusal, for bill and trace |
+//!
+//! A credential at rest is a [`Sealed`] one; here alone it is opened.
 
 mod body;
 mod cause;
@@ -20,6 +22,7 @@ mod connect;
 mod hooks;
 mod ledger;
 mod mask;
+mod sealed;
 mod secret;
 mod send;
 mod tape;
@@ -29,6 +32,7 @@ mod upload;
 pub use client::Client;
 pub(crate) use hooks::Hooks;
 pub use ledger::{Denial, DenialCode, Ledger, MOST_DENIALS, NetworkFailure, NetworkFailureKind, RequestRecord};
+pub use sealed::{KeyError, Owner, SealError, Sealed, SealingKey};
 pub use secret::{Secret, SecretError};
 pub use tape::{Recorder, Replay, ReplayError, Tape};
 pub use tls::TlsError;
