@@ -18,6 +18,7 @@ mod support;
 
 mod admission;
 mod bad_input;
+mod canary;
 mod checklist;
 mod collect;
 mod command_line;
