@@ -62,7 +62,7 @@ impl Tenant {
         let network = Network {
             client: Arc::new(client.with_tape(Tape::Record(Arc::clone(&recorder)))),
             access: Access {
-                grant: Grant::of(&[url.clone()], &[Origin::of_url(&url).unwrap()]).unwrap(),
+                grant: Grant::of(std::slice::from_ref(&url), &[Origin::of_url(&url).unwrap()]).unwrap(),
                 injection: Some(injection),
             },
         };

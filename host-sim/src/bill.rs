@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::contract::{Batch, Counts, Entry};
 use crate::egress::{Denial, MOST_DENIALS, RequestRecord};
@@ -35,10 +36,12 @@ pub struct CallBill {
     pub unfinished: u64,
     /// Limits that were passed and only warn, and how often.
     pub limits_passed: BTreeMap<&'static str, u64>,
+    /// GET requests that asked again for what the same call had asked for: the plugin's own retries.
+    pub repeats: u64,
 }
 
-/// The cost of a run: all its calls together.
-#[derive(Debug, Clone, Default, Serialize)]
+/// The cost of a run: all its calls together. Of one call it is the bill, too.
+#[derive(Debug, Clone, Default)]
 pub struct Bill {
     /// Calls of the plugin.
     pub calls: u64,
@@ -62,8 +65,10 @@ pub struct Bill {
     pub requests_most_in_call: usize,
     /// Requests without an answer when their call ended.
     pub requests_unfinished: u64,
-    /// Requests sent again because an answer said to wait.
+    /// Calls made again because an answer said to wait.
     pub retries: u64,
+    /// GET requests sent again within their call.
+    pub repeats: u64,
     /// Bytes of response bodies.
     pub response_bytes: u64,
     /// Largest response body, bytes.
@@ -82,6 +87,8 @@ pub struct Bill {
     pub limits_passed: BTreeMap<&'static str, u64>,
     /// Records delivered.
     pub records: Records,
+    /// Most entries in one batch.
+    pub entries_most_in_batch: usize,
 }
 
 /// Most lines of requests that a bill holds: a plugin may ask for any number of paths. What comes beyond is one line.
@@ -117,6 +124,14 @@ pub(crate) fn ms(duration: Duration) -> f64 {
 }
 
 impl Bill {
+    /// The bill of one call.
+    #[must_use]
+    pub fn of(call: &CallBill) -> Self {
+        let mut bill = Self::default();
+        bill.add(call);
+        bill
+    }
+
     /// Adds one call.
     pub fn add(&mut self, call: &CallBill) {
         self.calls += 1;
@@ -144,6 +159,7 @@ impl Bill {
             self.response_bytes_largest = self.response_bytes_largest.max(request.bytes);
         }
         self.requests_unfinished += call.unfinished;
+        self.repeats += call.repeats;
         self.requests_most_in_call = self.requests_most_in_call.max(call.requests.len());
         self.response_bytes += bytes;
         self.response_bytes_most_in_call = self.response_bytes_most_in_call.max(bytes);
@@ -165,6 +181,7 @@ impl Bill {
 
     /// Counts the records of a delivered batch.
     pub fn count(&mut self, batch: &Batch) {
+        self.entries_most_in_batch = self.entries_most_in_batch.max(batch.entries.len());
         for entry in &batch.entries {
             match entry {
                 Entry::Source(_) => self.records.source += 1,
@@ -180,6 +197,54 @@ impl Bill {
     pub fn add_rate_limited(&mut self, waited: Duration) {
         self.rate_limited_ms += ms(waited);
         self.retries += 1;
+    }
+
+    /// The bill for programs: every figure with its unit and, where there is one, the limit by name and value.
+    ///
+    /// A limit is one of a call, except for `rate_limit_wait`, which is one of the run; so it stands beside what the most
+    /// costly call took. `requests` counts by method, path and outcome, `denials` lists what was refused.
+    #[must_use]
+    pub fn to_json(&self, limits: &Limits) -> Value {
+        let lines = limits.lines();
+        let figure = |value: Value, unit: &str, limit: Option<&str>| {
+            // Asked of the list that `limits` prints, so that a figure and its limit have one unit.
+            let limit = limit.and_then(|name| lines.iter().find(|line| line.name == name && line.unit == unit));
+            let name = limit.map(|line| line.name);
+            json!({ "value": value, "unit": unit, "limit": limit.map(|line| line.value), "limit_name": name })
+        };
+        let ms = |value: f64, limit| figure(json!(value), "ms", limit);
+        let count = |value: u64, limit| figure(json!(value), "count", limit);
+        let most = |value: usize, limit| figure(json!(value), "count", Some(limit));
+        let bytes = |value: u64, limit| figure(json!(value), "bytes", limit);
+        let Records { source, pool, user, assignment, warning } = self.records;
+        json!({
+            "calls": count(self.calls, None),
+            "guest_ms": ms(self.guest_ms, None),
+            "guest_ms_longest_call": ms(self.guest_ms_longest_call, Some("cpu")),
+            "waiting_ms": ms(self.waiting_ms, None),
+            "queued_ms": ms(self.queued_ms, None),
+            "rate_limited_ms": ms(self.rate_limited_ms, Some("rate_limit_wait")),
+            "wall_ms_longest_call": ms(self.wall_ms_longest_call, Some("wall")),
+            "peak_memory_bytes": figure(json!(self.peak_memory_bytes), "bytes", Some("memory_bytes")),
+            "requests": self.requests,
+            "requests_most_in_call": most(self.requests_most_in_call, "requests"),
+            "requests_unfinished": count(self.requests_unfinished, None),
+            "requests_sent_again": count(self.repeats, None),
+            "calls_made_again": count(self.retries, None),
+            "response_bytes": bytes(self.response_bytes, None),
+            "response_bytes_largest": bytes(self.response_bytes_largest, Some("response_bytes")),
+            "response_bytes_most_in_call": bytes(self.response_bytes_most_in_call, Some("response_bytes_per_call")),
+            "connections_opened": count(self.connections_opened, None),
+            "connections_reused": count(self.connections_reused, None),
+            "denials": self.denials,
+            "more_denials": count(self.more_denials, None),
+            "limits_passed": self.limits_passed,
+            "records": {
+                "source": count(source, None), "pool": count(pool, None), "user": count(user, None),
+                "assignment": count(assignment, None), "warning": count(warning, None),
+            },
+            "entries_most_in_batch": most(self.entries_most_in_batch, "batch_entries"),
+        })
     }
 
     /// The bill for people, the limit beside each figure that has one.
@@ -221,17 +286,23 @@ impl Bill {
             ),
             Some(format!("{} a call", limits.requests)),
         );
+        line("sent again", format!("{} requests within their call", self.repeats), None);
         for (request, count) in &self.requests {
             line("", format!("{count:>6} × {request}"), None);
         }
         line(
             "bytes received",
             format!(
-                "{}, largest answer {}",
+                "{}, most in a call {}, largest answer {}",
                 human_bytes(self.response_bytes),
+                human_bytes(self.response_bytes_most_in_call),
                 human_bytes(self.response_bytes_largest)
             ),
-            Some(format!("{} an answer", human_bytes(limits.response_bytes))),
+            Some(format!(
+                "{} a call, {} an answer",
+                human_bytes(limits.response_bytes_per_call),
+                human_bytes(limits.response_bytes)
+            )),
         );
         line(
             "connections",
@@ -244,6 +315,7 @@ impl Bill {
             format!("{source} source, {pool} pool, {user} user, {assignment} assignment, {warning} warning"),
             None,
         );
+        line("largest batch", self.entries_most_in_batch.to_string(), Some(limits.batch_entries.to_string()));
         let kept = u64::try_from(self.denials.len()).unwrap_or(u64::MAX);
         line("refused requests", kept.saturating_add(self.more_denials).to_string(), None);
         for denial in &self.denials {
@@ -267,6 +339,8 @@ pub fn human_bytes(bytes: impl TryInto<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+
     use std::time::Duration;
 
     use super::{Bill, CallBill, MOST_REQUESTS};
@@ -302,6 +376,7 @@ mod tests {
             ],
             denials: vec![denial.clone()],
             unfinished: 2,
+            repeats: 3,
             ..CallBill::default()
         };
         let second = CallBill {
@@ -312,6 +387,7 @@ mod tests {
             requests: vec![request(Some(200), 400, None)],
             denials: vec![],
             unfinished: 1,
+            repeats: 1,
             ..CallBill::default()
         };
         let mut bill = Bill::default();
@@ -342,6 +418,34 @@ mod tests {
         );
         let text = bill.to_text(&Limits::default());
         assert!(text.contains("https://evil.example/: no"), "{text}");
+
+        let found = bill.to_json(&Limits::default());
+        for (name, value, unit, limit, of) in [
+            ("calls", 2.0, "count", None, None),
+            ("guest_ms", 40.0, "ms", None, None),
+            ("guest_ms_longest_call", 30.0, "ms", Some("cpu"), Some(10_000)),
+            ("waiting_ms", 310.0, "ms", None, None),
+            ("rate_limited_ms", 2_000.0, "ms", Some("rate_limit_wait"), Some(900_000)),
+            ("wall_ms_longest_call", 250.0, "ms", Some("wall"), Some(180_000)),
+            ("peak_memory_bytes", 3_000.0, "bytes", Some("memory_bytes"), Some(64 << 20)),
+            ("requests_most_in_call", 3.0, "count", Some("requests"), Some(256)),
+            ("requests_unfinished", 3.0, "count", None, None),
+            ("requests_sent_again", 4.0, "count", None, None),
+            ("calls_made_again", 1.0, "count", None, None),
+            ("response_bytes", 970.0, "bytes", None, None),
+            ("response_bytes_largest", 500.0, "bytes", Some("response_bytes"), Some(16 << 20)),
+            ("response_bytes_most_in_call", 570.0, "bytes", Some("response_bytes_per_call"), Some(64 << 20)),
+            ("connections_opened", 2.0, "count", None, None),
+            ("connections_reused", 2.0, "count", None, None),
+            ("entries_most_in_batch", 0.0, "count", Some("batch_entries"), Some(10_000)),
+        ] {
+            let found = &found[name];
+            assert_eq!(found["value"].as_f64(), Some(value), "{name}: {found}");
+            assert_eq!((found["unit"].as_str(), found["limit_name"].as_str()), (Some(unit), limit), "{name}: {found}");
+            assert_eq!(found["limit"].as_u64(), of, "{name}: {found}");
+        }
+        assert_eq!(found["requests"]["GET /api/v4/users 200, cut"], 1);
+        assert_eq!(found["denials"][0]["code"], "origin");
     }
 
     /// A plugin that asked for a million other addresses had all of them on its bill.

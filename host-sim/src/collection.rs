@@ -97,6 +97,7 @@ impl Collection<'_> {
         loop {
             let outcome = self.plugin.collect(self.network, self.config, cursor.as_ref()).await;
             bill.add(&outcome.bill);
+            tracing::debug!(target: "bill", call = bill.calls, bill = %Bill::of(&outcome.bill).to_json(self.limits), "call");
             let batch = match outcome.result? {
                 Ok(batch) => batch,
                 Err(Failure::RateLimited(failure)) => {

@@ -86,7 +86,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         }
     };
     if args.bill {
-        let text = if args.json { format!("{}", serde_json::json!(bill)) } else { bill.to_text(&source.limits) };
+        let text = if args.json { bill.to_json(&source.limits).to_string() } else { bill.to_text(&source.limits) };
         text.lines().for_each(terminal::note);
     }
     // A run that failed has its recording, too; what it asked for in vain is told before what came of it.

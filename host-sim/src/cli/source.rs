@@ -54,7 +54,7 @@ pub(super) struct SourceArgs {
     /// Limits of this tenant, in TOML [default: those that `limits` lists]
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,
-    /// Print every request to standard error
+    /// Print every request, and the bill of every call as JSON, to standard error
     #[arg(long)]
     trace: bool,
     /// Keep all answers in this file, to replay the run without the network. The token is left out; the names and addresses of

@@ -110,10 +110,10 @@ impl Observer for ProgressLine {
     }
 }
 
-/// Writes the trace of every request to standard error.
+/// Writes the trace of every request, and the bill of every call, to standard error.
 pub(super) fn trace() {
     let colour = io::stderr().is_terminal() && no_colour_unset();
-    let filter = tracing_subscriber::EnvFilter::new("egress=debug");
+    let filter = tracing_subscriber::EnvFilter::new("egress=debug,bill=debug");
     // A second call finds a subscriber in place, which is the same one.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Trace).with_ansi(colour).try_init();
 }

@@ -44,7 +44,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         if args.bill
             && let Some(object) = document.as_object_mut()
         {
-            object.insert("bill".to_owned(), json!(bill));
+            object.insert("bill".to_owned(), bill.to_json(&source.limits));
         }
         format!("{document:#}\n")
     } else {

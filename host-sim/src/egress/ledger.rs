@@ -2,11 +2,13 @@
 //!
 //! Paths are kept without their query: a query may hold names of people, and a bill needs none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::{Method, Request};
 use serde::Serialize;
 
 /// Most refusals of one call that are kept one by one; further ones are counted. A plugin may provoke any number.
@@ -92,6 +94,9 @@ struct Entries {
     more_denials: u64,
     warned: BTreeMap<&'static str, u64>,
     last_failure: Option<NetworkFailure>,
+    /// What was asked for, as hashes: the addresses themselves have queries.
+    asked: HashSet<u64>,
+    repeats: u64,
 }
 
 /// The record of one call. Shared between the hook, the response bodies and the engine.
@@ -117,6 +122,22 @@ impl Ledger {
     /// Counts body bytes; false when the call's total passes `limit`.
     pub(super) fn count_body(&self, bytes: u64, limit: u64) -> bool {
         self.body_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit
+    }
+
+    /// Notes what is asked for. Only GET: another method's address does not tell what is asked for.
+    pub(super) fn ask<B>(&self, request: &Request<B>) {
+        if *request.method() != Method::GET {
+            return;
+        }
+        let mut hasher = DefaultHasher::new();
+        request.uri().hash(&mut hasher);
+        let hash = hasher.finish();
+        self.with(|entries| entries.repeats += u64::from(!entries.asked.insert(hash)));
+    }
+
+    /// GET requests so far that asked again for what had been asked for.
+    pub fn repeats(&self) -> u64 {
+        self.with(|entries| entries.repeats)
     }
 
     pub(super) fn request(&self, record: RequestRecord) {

@@ -47,6 +47,7 @@ impl Sending {
             .await
             .map_err(|_| Error::InternalError(Some("the tenant is shut down".to_owned())))?;
         let started = Instant::now();
+        self.ledger.ask(&request);
         let mut record = RequestRecord {
             method: request.method().to_string(),
             origin: self.origin.to_string(),

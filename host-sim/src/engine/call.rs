@@ -166,6 +166,7 @@ impl Plugin {
             more_denials: ledger.more_denials(),
             unfinished: ledger.unfinished(),
             limits_passed: ledger.limits_passed(),
+            repeats: ledger.repeats(),
         };
         turn.warned.iter().for_each(|name| *bill.limits_passed.entry(name).or_default() += 1);
         if let Some(share) = &self.share {
