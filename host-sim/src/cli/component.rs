@@ -54,6 +54,11 @@ impl ComponentFile {
         Ok(Self { bytes, cache: if admission.no_cache { None } else { cache() }, signed })
     }
 
+    /// The component itself.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Admits and loads it.
     pub(super) fn load(&self, engine: &Engine) -> Result<Plugin, LoadError> {
         engine.load_through(&self.bytes, self.cache.as_ref())

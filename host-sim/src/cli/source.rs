@@ -3,7 +3,7 @@
 //! The order is that of trust: the plugin is loaded, what was entered is parsed by it without network, the origins it
 //! then asks for are compared with what was typed, and only then is a secret attached to them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use time::{Date, OffsetDateTime};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::bench::isolation::{self, BenchError, Options, Watcher};
+use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::error::CommandError;
-use crate::cli::{source, terminal};
+use crate::cli::terminal;
 use crate::plugin_build::{self, BuildOptions};
 
 /// Runs honest tenants alone, then beside each hostile plugin of tests/guests in turn, all in this process.
@@ -51,7 +52,7 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let options = BuildOptions::from_environment()
         .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?;
     let guests = plugin_build::build_guests(&options)?;
-    let plugin = source::plugin_bytes(None)?;
+    let plugin = ComponentFile::read(None, &AdmissionArgs::default())?;
     let options = Options {
         tenants: args.tenants,
         users: args.users,
@@ -62,7 +63,7 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     };
     let report = {
         let mut progress = Progress::start();
-        isolation::run(&plugin, &guests, &options, &mut progress).await?
+        isolation::run(plugin.bytes(), &guests, &options, &mut progress).await?
     };
     if report.attacks.is_empty() {
         return Err(CommandError::usage("no attack has such a name", "leave --only out to see all of them"));
