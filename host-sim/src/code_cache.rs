@@ -12,7 +12,7 @@
 //! | its content | anything that does not have the digest in the head: a disk's error, half a file |
 //!
 //! A refused folder is an error, and the host compiles without it. A refused entry is compiled anew and replaced. Entries
-//! are written whole beside their place and renamed. At most [`ENTRIES`] are kept.
+//! are written whole beside their place and renamed. At most 32 are kept, the newest.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::{Hash as _, Hasher};
