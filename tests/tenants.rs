@@ -144,3 +144,23 @@ fn a_limits_file_counts_for_a_tenant() {
     ran.assert_code(0);
     assert!(ran.stdout.lines().any(|line| line.split_whitespace().take(3).eq(["cpu", "7", "ms"])), "{}", ran.stdout);
 }
+
+/// Small, for its form: the figures of a few moments on a machine that runs tests are no judgement.
+#[test]
+fn isolation_is_measured_and_judged() {
+    let small = ["--tenants", "2", "--users", "20", "--rounds", "1", "--collections", "1"];
+    let bench = |only: &str| Cli::new(["bench", "isolation", "--json", "--only", only]).args(small).run();
+    let ran = bench("sleeper");
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(ran.code, Some(if report["passed"] == true { 0 } else { 1 }), "{}", ran.stderr);
+    let attacks = report["attacks"].as_array().unwrap();
+    let names: Vec<_> = attacks.iter().map(|attack| attack["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["sleeper", "sleeper naps"]);
+    for attack in attacks {
+        assert_eq!(attack["ended"], "limit wall = 2000 ms");
+        assert_eq!((&attack["within_limits"], &attack["same_records"]), (&true.into(), &true.into()));
+        assert!(attack["ratio_median"].as_f64().unwrap() > 0.0);
+        assert!(attack["calls"].as_u64().unwrap() >= 4, "as many at once as the tenant may have");
+    }
+    bench("nothing-of-this-name").assert_code(2);
+}
