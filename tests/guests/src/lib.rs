@@ -8,7 +8,7 @@
 //!
 //! What a guest found out it says in warnings, one line each: see [`told`].
 
-#[allow(missing_docs, reason = "generated; the documentation is in wit/")]
+#[allow(missing_docs, unsafe_code, reason = "generated; the documentation is in wit/")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -84,7 +84,12 @@ impl<T: Behaviour> connector::Guest for Export<T> {
 macro_rules! export {
     ($behaviour:ident) => {
         type Exported = $crate::Export<$behaviour>;
-        $crate::bindings::export!(Exported with_types_in $crate::bindings);
+        #[allow(unsafe_code, reason = "generated: the exports of a component")]
+        mod exports {
+            use super::Exported;
+
+            $crate::bindings::export!(Exported with_types_in $crate::bindings);
+        }
     };
 }
 

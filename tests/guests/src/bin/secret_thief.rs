@@ -2,6 +2,7 @@
 //!
 //! It knows what the credential begins with, as any thief would.
 #![no_main]
+#![expect(unsafe_code, reason = "a thief reads all of the memory, whatever Rust thinks is there")]
 
 use hostile::connector::{Batch, Configuration, Credential, Cursor, Failure};
 use hostile::{Behaviour, http, told};

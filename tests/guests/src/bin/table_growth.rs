@@ -1,6 +1,6 @@
 //! Grows a table until it gets no more, or by so many elements and tells whether it got them.
 #![no_main]
-// Growing a table has no other spelling in Rust.
+#![expect(unsafe_code, reason = "growing a table has no other spelling in Rust than assembly")]
 #![feature(asm_experimental_arch)]
 
 use std::arch::asm;

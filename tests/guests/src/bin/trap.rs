@@ -1,5 +1,6 @@
 //! Traps in each export, each in another way.
 #![no_main]
+#![expect(unsafe_code, reason = "the sandbox is to stop what Rust does not")]
 
 use std::hint::black_box;
 
