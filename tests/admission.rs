@@ -109,6 +109,62 @@ fn a_signature_is_checked_before_anything_is_read() {
     Cli::new(["inspect"]).arg(at("plugin.wasm")).arg("--signature").arg(at("plugin.wasm.minisig")).run().assert_code(2);
 }
 
+/// A component with a section that means nothing, so that it has so many bytes.
+fn padded(component: &[u8], size: usize) -> Vec<u8> {
+    // Id 0, the length in five bytes, and a name of one character.
+    let filling = size - component.len() - 1 - 5;
+    let length =
+        (0..5).map(|place| u8::try_from(filling >> (7 * place) & 0x7f).unwrap() | if place < 4 { 0x80 } else { 0 });
+    let mut bytes = [component, &[0]].concat();
+    bytes.extend(length);
+    bytes.extend([1, b'x']);
+    bytes.resize(size, 0);
+    bytes
+}
+
+/// Where a tenant's limits allow more than usual, a component was still read as far as usual only, and its signature was not
+/// looked at.
+#[test]
+fn a_tenants_limits_decide_on_the_size_and_the_signature_is_checked_at_any_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let usual = Limits::default().component_bytes;
+    let plugin = fs::read(component()).unwrap();
+    let large = padded(&plugin, usual + 1);
+    fs::write(at("large.wasm"), &large).unwrap();
+    let signer = Signer::new();
+    fs::write(at("key"), signer.key_file()).unwrap();
+    fs::write(at("good"), signer.signature_file(&large, "large")).unwrap();
+    fs::write(at("of-another"), signer.signature_file(&plugin, "small")).unwrap();
+    let load = |command: &str, limit: usize, signature: &str| {
+        fs::write(at("limits"), format!("component_bytes = {limit}")).unwrap();
+        let cli = match command {
+            "inspect" => Cli::new(["inspect"]).arg(at("large.wasm")),
+            source => {
+                let cli = Cli::new([source, "--url", "http://127.0.0.1:9", "--token-env", "TOKEN"]).env("TOKEN", "x");
+                cli.arg("--plugin").arg(at("large.wasm"))
+            }
+        };
+        let cli = cli.arg("--limits").arg(at("limits")).arg("--verify-key").arg(at("key"));
+        cli.arg("--signature").arg(at(signature)).run()
+    };
+    let ran = load("inspect", usual + 1, "good");
+    assert!(ran.assert_code(0).stdout.contains(&format!("({} bytes)", usual + 1)), "{}", ran.stdout);
+    for command in ["inspect", "test", "collect"] {
+        let ran = load(command, usual + 1, "of-another");
+        assert!(
+            ran.assert_code(1).stderr.starts_with("error: the plugin's signature is not accepted"),
+            "{}",
+            ran.stderr
+        );
+        for limit in [usual, 1_000] {
+            let ran = load(command, limit, "good");
+            let words = format!("error: the plugin has {} bytes, the limit component_bytes is {limit}\n", limit + 1);
+            assert!(ran.assert_code(1).stderr.starts_with(&words), "{command}: {}", ran.stderr);
+        }
+    }
+}
+
 fn engine() -> Engine {
     Engine::new(Limits::default(), EngineOptions::default()).unwrap()
 }

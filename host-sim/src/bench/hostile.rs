@@ -101,6 +101,7 @@ pub(super) async fn guests(engine: &Engine, guests: &[Guest]) -> Result<Vec<Atta
     let mut attacks = Vec::new();
     for guest in guests.iter().filter(|guest| guest.name != "honest") {
         let modes = MODES.iter().filter(|(name, _)| *name == guest.name).map(|(_, mode)| *mode);
+        // Compiled each time: nothing hostile is kept in the user's cache, nor takes a place there.
         let plugin = engine.load(&guest.component).map_err(|error| BenchError::Setup(error.to_string()))?;
         for mode in std::iter::once("").chain(modes) {
             let server = Server::start().await?;

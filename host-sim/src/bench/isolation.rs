@@ -21,7 +21,7 @@ use super::hostile::{Attack, Ends};
 use super::{hostile, memory};
 use crate::admission::Digest;
 use crate::bill::human_bytes;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Engine, Plugin};
 use crate::plugin_build::Guest;
 use crate::policy::limits::Limits;
 
@@ -108,24 +108,22 @@ pub trait Watcher {
     fn attack(&mut self, name: &str, number: usize, of: usize);
 }
 
-/// Measures.
+/// Measures in one engine, with `plugin` for that of the honest tenants; their limits are the engine's.
 ///
 /// # Errors
 /// [`BenchError`], if it cannot; a measurement that does not pass is no error.
 pub async fn run(
-    plugin: &[u8],
+    engine: &Engine,
+    plugin: &Plugin,
     guests: &[Guest],
     options: &Options,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, BenchError> {
-    let setup = |error: &dyn std::fmt::Display| BenchError::Setup(error.to_string());
-    let engine = Engine::new(Limits::default(), EngineOptions::default()).map_err(|error| setup(&error))?;
-    let plugin = engine.load(plugin).map_err(|error| setup(&error))?;
     let mut honest = Vec::new();
     for number in 0..options.tenants {
-        honest.push(Honest::start(&engine, &plugin, number + 1, options.users, options.latency).await?);
+        honest.push(Honest::start(engine, plugin, number + 1, options.users, options.latency).await?);
     }
-    let mut attacks = hostile::guests(&engine, guests).await?;
+    let mut attacks = hostile::guests(engine, guests).await?;
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
     attacks.retain(|attack| wanted(&attack.name));
 

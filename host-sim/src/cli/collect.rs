@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         ));
     }
     let entered = args.source.entered()?;
-    let source = Source::prepare(&args.source.component()?, entered).await?;
+    let source = Source::prepare(&args.source.component(&entered.limits)?, entered).await?;
     let (output, from) = match open(&args, &source)? {
         Resumed::Run(output, from) => (output, from),
         Resumed::Finished { partial } => {

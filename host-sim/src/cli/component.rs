@@ -8,7 +8,6 @@ use crate::admission::{self, Refusal, SignatureText, VerifyKey};
 use crate::code_cache::CodeCache;
 use crate::engine::{Engine, LoadError, Plugin};
 use crate::plugin_build::{self, BuildOptions};
-use crate::policy::limits::Limits;
 
 /// How a component is admitted.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -33,30 +32,27 @@ pub(super) struct ComponentFile {
 }
 
 impl ComponentFile {
-    /// Reads a component, or the GitLab plugin, built if it is not fresh.
-    pub(super) fn read(file: Option<&Path>, admission: &AdmissionArgs) -> Result<Self, CommandError> {
+    /// Reads a component of at most `limit` bytes, or the GitLab plugin, built if it is not fresh.
+    pub(super) fn read(file: Option<&Path>, admission: &AdmissionArgs, limit: usize) -> Result<Self, CommandError> {
         let path = match file {
             Some(path) => path.to_owned(),
             None => built()?,
         };
-        let limit = Limits::default().component_bytes;
         let bytes = admission::read_file(&path, limit).map_err(|error| {
             CommandError::usage(
                 format!("the plugin {} cannot be read: {error}", path.display()),
                 "`cargo sim build` makes one; --plugin names another",
             )
         })?;
-        // What is too large is refused for that, and not hashed before.
+        // Before the signature: what was not read to its end cannot be verified.
+        if bytes.len() > limit {
+            return Err(LoadError::from(Refusal::TooLarge { size: bytes.len(), limit }).into());
+        }
         let signed = match &admission.verify_key {
-            Some(key) if bytes.len() <= limit => Some(verified(&path, &bytes, key, admission.signature.as_deref())?),
-            _ => None,
+            Some(key) => Some(verified(&path, &bytes, key, admission.signature.as_deref())?),
+            None => None,
         };
         Ok(Self { bytes, cache: if admission.no_cache { None } else { cache() }, signed })
-    }
-
-    /// The component itself.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
     }
 
     /// Admits and loads it.

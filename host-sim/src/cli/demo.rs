@@ -49,7 +49,7 @@ impl PageSink for Report {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
-    let component = ComponentFile::read(None, &AdmissionArgs::default())?;
+    let component = ComponentFile::read(None, &AdmissionArgs::default(), Limits::default().component_bytes)?;
     let gitlab = fake_gitlab::start(Options { users: args.users, ..Options::default() })
         .await
         .map_err(|error| CommandError::failed(error.to_string(), "the stand-in needs a free port on 127.0.0.1"))?;

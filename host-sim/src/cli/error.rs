@@ -213,6 +213,12 @@ impl From<LoadError> for CommandError {
     fn from(error: LoadError) -> Self {
         let hint = match &error {
             LoadError::Refused(Refusal::NotAComponent(_)) => "`cargo sim build` makes the GitLab plugin",
+            LoadError::Refused(Refusal::TooLarge { .. }) => {
+                "`cargo sim limits` lists the limits; a file for --limits can give a tenant others"
+            }
+            LoadError::Refused(Refusal::Signature(_)) => {
+                "have it signed by whom you trust, and name the signature with --signature and the key with --verify-key"
+            }
             LoadError::Refused(_) => "`cargo sim inspect FILE` prints what a component imports and exports",
             LoadError::Compile(_) => "this is a fault of the plugin; report it to its author",
         };

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
+use super::limits;
 use super::terminal::{self, printable};
 use crate::bill::{human_bytes, ms};
 use crate::contract::{CONNECTOR, Descriptor, Field, FieldKind};
 use crate::engine::{Engine, EngineOptions, Plugin};
-use crate::policy::limits::Limits;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,14 +20,18 @@ pub(super) struct Args {
     file: Option<PathBuf>,
     #[command(flatten)]
     admission: AdmissionArgs,
+    /// Limits of a tenant, in TOML [default: those that `limits` lists]
+    #[arg(long, value_name = "FILE")]
+    limits: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
-    let component = ComponentFile::read(args.file.as_deref(), &args.admission)?;
-    let engine = Engine::new(Limits::default(), EngineOptions::default())?;
+    let limits = limits::of_tenant(args.limits.as_deref())?;
+    let component = ComponentFile::read(args.file.as_deref(), &args.admission, limits.component_bytes)?;
+    let engine = Engine::new(limits, EngineOptions::default())?;
     let plugin = component.load(&engine)?;
     let descriptor = plugin.describe().await.result?;
     let signed = component.signed.as_deref();

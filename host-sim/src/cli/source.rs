@@ -119,9 +119,9 @@ impl SourceArgs {
         Ok(Some(Tape::Record(Arc::new(recorder))))
     }
 
-    /// The plugin.
-    pub(super) fn component(&self) -> Result<ComponentFile, CommandError> {
-        ComponentFile::read(self.plugin.as_deref(), &self.admission)
+    /// The plugin, of the size that the tenant's limits allow.
+    pub(super) fn component(&self, limits: &Limits) -> Result<ComponentFile, CommandError> {
+        ComponentFile::read(self.plugin.as_deref(), &self.admission, limits.component_bytes)
     }
 }
 

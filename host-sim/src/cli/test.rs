@@ -32,7 +32,7 @@ impl Args {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let entered = args.source.entered()?;
-    let source = Source::prepare(&args.source.component()?, entered).await?;
+    let source = Source::prepare(&args.source.component(&entered.limits)?, entered).await?;
     let outcome = source.plugin.test(&source.network, &source.config).await;
     source.end_tape()?;
     let mut bill = Bill::default();

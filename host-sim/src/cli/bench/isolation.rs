@@ -9,7 +9,9 @@ use crate::bench::isolation::{self, BenchError, Options, Watcher};
 use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::error::CommandError;
 use crate::cli::terminal;
+use crate::engine::{Engine, EngineOptions};
 use crate::plugin_build::{self, BuildOptions};
+use crate::policy::limits::Limits;
 
 /// Runs honest tenants alone, then beside each hostile plugin of tests/guests in turn, all in this process.
 ///
@@ -52,7 +54,10 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let options = BuildOptions::from_environment()
         .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?;
     let guests = plugin_build::build_guests(&options)?;
-    let plugin = ComponentFile::read(None, &AdmissionArgs::default())?;
+    let limits = Limits::default();
+    let component = ComponentFile::read(None, &AdmissionArgs::default(), limits.component_bytes)?;
+    let engine = Engine::new(limits, EngineOptions::default())?;
+    let plugin = component.load(&engine)?;
     let options = Options {
         tenants: args.tenants,
         users: args.users,
@@ -63,7 +68,7 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     };
     let report = {
         let mut progress = Progress::start();
-        isolation::run(plugin.bytes(), &guests, &options, &mut progress).await?
+        isolation::run(&engine, &plugin, &guests, &options, &mut progress).await?
     };
     if report.attacks.is_empty() {
         return Err(CommandError::usage("no attack has such a name", "leave --only out to see all of them"));
