@@ -92,6 +92,34 @@ fn faults_are_replayed_and_waits_pass_at_once() {
     assert!(recording_took > Duration::from_secs(2) && replay_took < recording_took / 2);
 }
 
+/// A tenant's budgets are waited for between calls, for many minutes here; on the clock of a replay that takes no time.
+#[test]
+fn a_replay_within_a_tenants_limits_waits_for_nothing_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let stand_in = StandIn::start(Options { users: 350, ..Options::default() });
+    let url = stand_in.url();
+    let recorded = Cli::source("collect", &url, Tokens::ADMINISTRATOR).arg("--record").arg(at("recording")).run();
+    recorded.assert_code(0);
+    drop(stand_in);
+    let replay = |limits: &str| {
+        fs::write(at("limits"), limits).unwrap();
+        let file = at("limits");
+        replay("collect", &url, &at("recording"), &["--bill", "--limits", file.to_str().unwrap()])
+    };
+    let started = Instant::now();
+    let replayed = replay("requests_per_minute = 1\ncpu_per_minute = 1\ncalls = 1\nin_flight = 1");
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert_eq!(replayed.assert_code(0).stdout, recorded.stdout);
+    // These were the waits: without them, the budgets are passed in call after call.
+    let mode = |name: &str| format!("{name} = {{ value = 1, mode = \"warn\" }}\n");
+    let replayed = replay(&[mode("requests_per_minute"), mode("cpu_per_minute")].concat());
+    assert_eq!(replayed.assert_code(0).stdout, recorded.stdout);
+    for name in ["requests_per_minute", "cpu_per_minute"] {
+        assert!(replayed.stderr.contains(&format!("limit passed, warned   {name}, ")), "{}", replayed.stderr);
+    }
+}
+
 #[test]
 fn a_run_that_failed_fails_again_with_the_same_words() {
     let folder = tempfile::tempdir().unwrap();

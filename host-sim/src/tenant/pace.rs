@@ -10,6 +10,8 @@
 //! | 2 | 1 |
 //! | 10 | 0.2 |
 //!
+//! Who is alone does not wait, even by a clock that stands still while it computes, as that of a replay does.
+//!
 //! Counted is all that is done for a tenant: the guest, what the host does on its behalf, and its connections. A share is
 //! not more where others leave theirs: a call that waits for a network needs little of it, and an idle moment is over
 //! before it is known to be one.
@@ -46,6 +48,11 @@ impl Floor {
     fn share(&self) -> f64 {
         let tenants = self.tenants.load(Ordering::Relaxed).max(1);
         self.processors / u32::try_from(tenants).map_or(f64::MAX, f64::from)
+    }
+
+    /// Whether there is nobody to share with.
+    fn is_quiet(&self) -> bool {
+        self.tenants.load(Ordering::Relaxed) <= 1
     }
 
     pub(super) fn enter(&self) {
@@ -89,6 +96,9 @@ impl Pace {
 
     /// How long to wait until nothing is owed.
     fn wait(&self) -> Option<Duration> {
+        if self.floor.is_quiet() {
+            return None;
+        }
         let owed = self.with(|balance| -balance.left);
         // Less than a timer can measure is not owed.
         (owed > 1e-6).then(|| Duration::try_from_secs_f64(owed / self.floor.share()).unwrap_or(BURST))
@@ -192,6 +202,16 @@ mod tests {
         }
     }
 
+    /// On the clock of a replay, which does not go on while a guest computes, everything would be owed.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_alone_does_not_wait_though_the_clock_stands_still() {
+        let (floor, pace) = second(1);
+        pace.spend(Duration::from_secs(60));
+        assert_eq!(pace.wait(), None);
+        floor.enter();
+        assert!(pace.wait().is_some(), "it is owed to whoever comes");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_has_used_little_does_not_wait() {
         let (floor, pace) = second(10);
@@ -200,7 +220,7 @@ mod tests {
         pace.spend(Duration::from_millis(2));
         let wait = pace.wait().unwrap_or_default();
         assert!(wait > Duration::from_millis(4) && wait < Duration::from_millis(6), "{wait:?}");
-        (0..9).for_each(|_| floor.leave());
-        assert!(pace.wait().is_some_and(|alone| alone < wait), "there is more for each when the others have gone");
+        (0..8).for_each(|_| floor.leave());
+        assert!(pace.wait().is_some_and(|of_two| of_two < wait), "there is more for each when others have gone");
     }
 }
