@@ -175,6 +175,7 @@ impl WasiHttpHooks for Hooks {
             },
             head_bytes: self.limits.response_head_bytes,
             first_byte: timeouts.first_byte,
+            request_bytes: self.limits.request_bytes,
             origin,
             secret,
         };

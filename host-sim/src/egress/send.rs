@@ -33,6 +33,8 @@ pub(super) struct Sending {
     pub(super) body_limits: BodyLimits,
     pub(super) head_bytes: usize,
     pub(super) first_byte: Duration,
+    /// The limit of this name, for what is taken in whole.
+    pub(super) request_bytes: u64,
     pub(super) origin: Origin,
     /// Masked in the response.
     pub(super) secret: Option<Secret>,
@@ -105,7 +107,7 @@ impl Sending {
         request: Request<WasiBody>,
         taping: &mut Option<Taping>,
     ) -> Result<Response<Source>, Cause> {
-        let (request, asked) = tape::asked(request).await?;
+        let (request, asked) = tape::asked(request, self.request_bytes).await?;
         match tape {
             Tape::Record(recorder) => {
                 *taping = Some(recorder.begin(asked));

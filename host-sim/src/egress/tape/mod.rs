@@ -37,6 +37,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::cause::Cause;
+use super::upload;
 use crate::policy::network::NetworkPolicy;
 
 pub use recorder::Recorder;
@@ -44,8 +45,9 @@ pub(super) use recorder::Taping;
 pub(super) use replay::Played;
 pub use replay::{Replay, ReplayError};
 
-/// Largest body of a request on a recorded or replayed run, bytes: it is taken in whole, for its digest.
-const REQUEST_BODY: usize = 1 << 20;
+/// Largest body of a request on a recorded or replayed run, bytes, where the limit `request_bytes` does not allow more: it
+/// is taken in whole, for its digest, even where that limit only warns.
+const REQUEST_BODY: u64 = 1 << 20;
 
 /// A tape in one of its two uses.
 #[derive(Debug, Clone)]
@@ -125,14 +127,22 @@ pub(super) struct Asked {
     pub(super) body_sha256: Option<String>,
 }
 
-/// Takes in a request's body, and tells what the request is told by.
-pub(super) async fn asked(request: Request<WasiBody>) -> Result<(Request<WasiBody>, Asked), Cause> {
+/// Takes in a request's body, and tells what the request is told by. `request_bytes` is the limit of that name.
+pub(super) async fn asked(request: Request<WasiBody>, request_bytes: u64) -> Result<(Request<WasiBody>, Asked), Cause> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, REQUEST_BODY).collect().await.map_err(|error| match error.downcast::<Error>() {
-        Ok(error) => Cause::new(*error, "the plugin did not write the whole body of its request"),
+    let most = request_bytes.max(REQUEST_BODY);
+    let body = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
+    let body = body.collect().await.map_err(|error| match error.downcast::<Error>() {
+        // The limit, which ends a run that is not recorded in the same way.
+        Ok(error) => match *error {
+            Error::HttpRequestBodySize(Some(limit)) => {
+                Cause::new(Error::HttpRequestBodySize(Some(limit)), upload::too_large(limit))
+            }
+            error => Cause::new(error, "the plugin did not write the whole body of its request"),
+        },
         Err(_) => Cause::new(
-            Error::HttpRequestBodySize(u64::try_from(REQUEST_BODY).ok()),
-            format!("the body of a request has more than {REQUEST_BODY} bytes, which is too much for a recording"),
+            Error::HttpRequestBodySize(Some(most)),
+            format!("the body of a request has more than {most} bytes, which is too much for a recording"),
         ),
     })?;
     let body = body.to_bytes();
@@ -146,4 +156,40 @@ pub(super) async fn asked(request: Request<WasiBody>) -> Result<(Request<WasiBod
 
 fn whole(body: Bytes) -> WasiBody {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use http::Request;
+    use http_body_util::BodyExt as _;
+
+    use super::{REQUEST_BODY, asked, whole};
+    use crate::egress::ledger::{Ledger, NetworkFailureKind};
+    use crate::egress::upload::UploadBody;
+
+    /// What a body of so many bytes comes to under the limit `request_bytes`.
+    async fn outcome(bytes: u64, limit: u64, only_warn: bool) -> Result<usize, (NetworkFailureKind, String)> {
+        let body = whole(Bytes::from(vec![b'x'; usize::try_from(bytes).unwrap()]));
+        let body = UploadBody::new(body, limit, only_warn, Arc::new(Ledger::default())).boxed_unsync();
+        let taken = asked(Request::new(body), limit).await.map_err(|cause| (cause.kind, cause.words))?;
+        Ok(taken.0.into_body().collect().await.unwrap().to_bytes().len())
+    }
+
+    #[tokio::test]
+    async fn a_recorded_request_ends_at_the_limit_of_one_that_is_not_recorded() {
+        for limit in [10, REQUEST_BODY, 2 * REQUEST_BODY] {
+            assert_eq!(outcome(limit, limit, false).await, Ok(usize::try_from(limit).unwrap()));
+            let words = format!("the body of the request is larger than the limit request_bytes = {limit}");
+            assert_eq!(outcome(limit + 1, limit, false).await, Err((NetworkFailureKind::Limit, words)));
+        }
+        assert_eq!(outcome(REQUEST_BODY, 10, true).await, Ok(usize::try_from(REQUEST_BODY).unwrap()));
+        let (kind, words) = outcome(REQUEST_BODY + 1, 10, true).await.unwrap_err();
+        assert_eq!(kind, NetworkFailureKind::Limit);
+        assert!(words.ends_with("too much for a recording"), "{words}");
+    }
 }
