@@ -1,5 +1,6 @@
 //! Writing a recording.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -31,8 +32,20 @@ struct Out {
     file: Option<WholeFile>,
     calls: u64,
     exchanges: u64,
+    /// Exchanges that have begun and not ended, by number. Here and not with whoever sends them, since a request that is given
+    /// up with its call is let go of a moment later, and may still be there when the recording is finished.
+    open: BTreeMap<u64, Open>,
+    /// Exchanges that have begun.
+    begun: u64,
     /// The first error: what follows it would not be whole.
     failed: Option<io::Error>,
+}
+
+/// An exchange as far as it has come.
+#[derive(Debug)]
+struct Open {
+    exchange: Exchange,
+    body: Vec<u8>,
 }
 
 impl Recorder {
@@ -44,8 +57,8 @@ impl Recorder {
         let file = WholeFile::create_private(path)?;
         // To the second: nobody may depend on anything finer.
         let started = OffsetDateTime::now_utc().replace_nanosecond(0).map_err(io::Error::other)?;
-        let recorder =
-            Self { started, out: Mutex::new(Out { file: Some(file), calls: 0, exchanges: 0, failed: None }) };
+        let out = Out { file: Some(file), calls: 0, exchanges: 0, open: BTreeMap::new(), begun: 0, failed: None };
+        let recorder = Self { started, out: Mutex::new(out) };
         let head = Line::Recording {
             format: FORMAT,
             started: started.format(&Rfc3339).map_err(io::Error::other)?,
@@ -81,15 +94,23 @@ impl Recorder {
         let Asked { method, url, body_sha256 } = asked;
         let (headers, body, ended) = (Vec::new(), Text::of(&[]), Ended::Unanswered);
         let exchange = Exchange { method, url, body_sha256, ms: 0, status: None, headers, body, ended };
-        Taping { recorder: Arc::clone(self), started: Instant::now(), exchange: Some(exchange), body: Vec::new() }
+        let number = self.with(|out| {
+            out.begun += 1;
+            out.open.insert(out.begun, Open { exchange, body: Vec::new() });
+            out.begun
+        });
+        Taping { recorder: Arc::clone(self), started: Instant::now(), number }
     }
 
-    /// Writes the last line and gives the file its name.
+    /// Writes what has not ended as far as it has come, and the last line, and gives the file its name.
     ///
     /// # Errors
     /// When it, or anything before it, cannot be written. There is no file then.
     pub fn finish(&self) -> io::Result<()> {
         self.with(|out| {
+            for open in std::mem::take(&mut out.open).into_values() {
+                out.exchange(open, None);
+            }
             out.line(&Line::End { calls: out.calls, exchanges: out.exchanges });
             if let Some(error) = out.failed.take() {
                 return Err(error);
@@ -111,22 +132,29 @@ impl Out {
         });
         self.failed = written.err();
     }
+
+    /// Writes an exchange that ended so, or was let go of.
+    fn exchange(&mut self, open: Open, ended: Option<Ended>) {
+        let Open { mut exchange, body } = open;
+        exchange.body = Text::of(&body);
+        exchange.ended = ended.unwrap_or(exchange.ended);
+        self.exchanges += 1;
+        self.line(&Line::Exchange(Box::new(exchange)));
+    }
 }
 
 /// An exchange that is being recorded. Its line is written once, when it ends or when it is dropped.
 pub(in crate::egress) struct Taping {
     recorder: Arc<Recorder>,
     started: Instant,
-    /// Taken when the line is written.
-    exchange: Option<Exchange>,
-    body: Vec<u8>,
+    number: u64,
 }
 
 impl Taping {
     /// The head of the answer, masked.
     pub(in crate::egress) fn head(&mut self, status: u16, headers: &HeaderMap) {
         let ms = self.elapsed();
-        if let Some(exchange) = &mut self.exchange {
+        self.with(|Open { exchange, .. }| {
             exchange.ms = ms;
             exchange.status = Some(status);
             exchange.headers = headers
@@ -135,51 +163,88 @@ impl Taping {
                 .map(|(name, value)| (name.as_str().to_owned(), Text::of(value.as_bytes())))
                 .collect();
             exchange.ended = Ended::GivenUp;
-        }
+        });
     }
 
     /// A piece of the body, masked.
     pub(in crate::egress) fn data(&mut self, piece: &[u8]) {
-        self.body.extend_from_slice(piece);
+        self.with(|open| open.body.extend_from_slice(piece));
     }
 
     /// The end of the body.
     pub(in crate::egress) fn whole(&mut self) {
-        self.write(Ended::Whole);
+        self.write(Some(Ended::Whole));
     }
 
     /// A failure, before or after the head.
     pub(in crate::egress) fn failed(&mut self, cause: &Cause) {
         let ms = self.elapsed();
-        if let Some(exchange) = &mut self.exchange
-            && exchange.status.is_none()
-        {
-            exchange.ms = ms;
-        }
-        self.write(Ended::Failed(cause.into()));
+        self.with(|Open { exchange, .. }| {
+            if exchange.status.is_none() {
+                exchange.ms = ms;
+            }
+        });
+        self.write(Some(Ended::Failed(cause.into())));
     }
 
     fn elapsed(&self) -> u64 {
         milliseconds(self.started.elapsed())
     }
 
-    fn write(&mut self, ended: Ended) {
-        if let Some(mut exchange) = self.exchange.take() {
-            exchange.body = Text::of(&self.body);
-            exchange.ended = ended;
-            self.recorder.with(|out| {
-                out.exchanges += 1;
-                out.line(&Line::Exchange(Box::new(exchange)));
-            });
-        }
+    /// Changes the exchange, unless it has ended.
+    fn with(&self, act: impl FnOnce(&mut Open)) {
+        self.recorder.with(|out| out.open.get_mut(&self.number).map(act));
+    }
+
+    fn write(&mut self, ended: Option<Ended>) {
+        self.recorder.with(|out| {
+            if let Some(open) = out.open.remove(&self.number) {
+                out.exchange(open, ended);
+            }
+        });
     }
 }
 
 impl Drop for Taping {
     fn drop(&mut self) {
-        if let Some(exchange) = &self.exchange {
-            let ended = exchange.ended.clone();
-            self.write(ended);
-        }
+        self.write(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use http::HeaderMap;
+
+    use super::Recorder;
+    use crate::egress::tape::{Asked, Replay};
+    use crate::policy::network::NetworkPolicy;
+
+    /// A request that was given up with its call was missing in the recording, if it was let go of too late.
+    #[test]
+    fn what_has_not_ended_when_the_recording_does_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording");
+        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default()).unwrap());
+        let begin =
+            |url: &str| recorder.begin(Asked { method: "GET".to_owned(), url: url.to_owned(), body_sha256: None });
+        let (mut ended, mut begun, silent) = (begin("ended"), begin("begun"), begin("silent"));
+        ended.head(200, &HeaderMap::new());
+        ended.whole();
+        begun.head(200, &HeaderMap::new());
+        begun.data(b"half");
+        recorder.finish().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        begun.data(b"and more");
+        drop((ended, begun, silent));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        let of = |url: &str| text.lines().find(|line| line.contains(&format!("\"{url}\""))).unwrap().to_owned();
+        assert!(of("ended").contains("\"ended\":\"whole\""), "{text}");
+        assert!(of("begun").contains("\"ended\":\"given-up\"") && of("begun").contains("\"half\""), "{text}");
+        assert!(of("silent").contains("\"ended\":\"unanswered\""), "{text}");
+        Replay::open(&path).unwrap();
     }
 }
