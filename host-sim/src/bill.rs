@@ -361,8 +361,12 @@ mod tests {
 
     #[test]
     fn sums_are_sums_and_peaks_are_peaks() {
-        let denial =
-            Denial { code: DenialCode::Origin, target: "https://evil.example/".to_owned(), message: "no".to_owned() };
+        let denial = Denial {
+            code: DenialCode::Origin,
+            target: "https://evil.example/".to_owned(),
+            message: "no".to_owned(),
+            hint: "never".to_owned(),
+        };
         let first = CallBill {
             guest: Duration::from_millis(30),
             wall: Duration::from_millis(100),

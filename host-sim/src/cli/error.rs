@@ -96,8 +96,9 @@ impl CommandError {
         match seen.kind {
             NetworkFailureKind::Denied => {
                 self.cause = format!("the sandbox stopped a request: {words}");
+                let hint = seen.hint.clone();
                 self.with_hint(
-                    "a plugin reaches only the address entered, over https; the switches --allow-… open more",
+                    hint.unwrap_or_else(|| "a plugin reaches only the address entered, over https".to_owned()),
                 )
             }
             NetworkFailureKind::Limit => {

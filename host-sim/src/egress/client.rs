@@ -12,19 +12,19 @@ use std::time::Duration;
 use hyper::rt::Executor;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::WasiBody;
 
-use super::connect::{CheckedResolver, TimedConnector};
+use super::connect::{CheckedTcp, TimedConnector};
+use super::resolve::{Resolve, SystemResolver};
 use super::tape::Tape;
 use super::tls::{self, TlsError};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
 use crate::tenant::pace::{Pace, Paced};
 
-type Pooled = legacy::Client<TimedConnector<HttpsConnector<HttpConnector<CheckedResolver>>>, WasiBody>;
+type Pooled = legacy::Client<TimedConnector<HttpsConnector<CheckedTcp>>, WasiBody>;
 
 /// One tenant's way to the network. Cheap to share, never shared between tenants.
 #[derive(Debug, Clone)]
@@ -58,7 +58,21 @@ impl Client {
     /// # Errors
     /// [`TlsError`] when the CA file cannot be used.
     pub fn new(limits: &Limits, network: NetworkPolicy, ca_file: Option<&Path>) -> Result<Self, TlsError> {
-        Self::paced(limits, network, ca_file, None)
+        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
+        Self::resolving(limits, network, ca_file, &resolver)
+    }
+
+    /// The same, with names looked up by `resolver`.
+    ///
+    /// # Errors
+    /// [`TlsError`] when the CA file cannot be used.
+    pub fn resolving(
+        limits: &Limits,
+        network: NetworkPolicy,
+        ca_file: Option<&Path>,
+        resolver: &Arc<dyn Resolve>,
+    ) -> Result<Self, TlsError> {
+        Self::build(limits, network, ca_file, resolver, None)
     }
 
     /// The same, whose connections are served at the tenant's pace.
@@ -68,10 +82,18 @@ impl Client {
         ca_file: Option<&Path>,
         pace: Option<Arc<Pace>>,
     ) -> Result<Self, TlsError> {
-        let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { policy: network });
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(limits.connect));
+        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
+        Self::build(limits, network, ca_file, &resolver, pace)
+    }
+
+    fn build(
+        limits: &Limits,
+        network: NetworkPolicy,
+        ca_file: Option<&Path>,
+        resolver: &Arc<dyn Resolve>,
+        pace: Option<Arc<Pace>>,
+    ) -> Result<Self, TlsError> {
+        let tcp = CheckedTcp::new(network, resolver, limits.connect);
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls::config(ca_file)?)
             .https_or_http()

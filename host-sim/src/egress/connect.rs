@@ -1,7 +1,7 @@
 //! Making connections: to checked addresses, within one deadline, counted.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Scheme;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::policy::network::NetworkPolicy;
+use super::resolve::Resolve;
+use crate::policy::network::{AddressKind, NetworkPolicy};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -24,16 +29,34 @@ pub(super) enum ConnectError {
     NameNotFound { name: String },
     /// Every address of the name is refused by policy.
     #[error("{name} is at {address}, which the network policy does not allow")]
-    AddressProhibited { name: String, address: std::net::IpAddr },
+    AddressProhibited { name: String, address: IpAddr },
     /// Look-up, TCP and TLS took too long together.
     #[error("no connection within {} s", .0.as_secs())]
     Timeout(Duration),
 }
 
+/// Which addresses a connection may go to.
+#[derive(Debug, Clone, Copy)]
+struct Allowed {
+    policy: NetworkPolicy,
+    /// Without TLS nobody proves who they are, so the address has to: this machine and no other.
+    loopback_only: bool,
+}
+
+impl Allowed {
+    fn allows(self, address: IpAddr) -> bool {
+        self.policy.allows(address) && (!self.loopback_only || AddressKind::of(address) == AddressKind::Loopback)
+    }
+}
+
 /// Resolves a name once and passes on only the addresses that the policy allows; the connector uses exactly these.
+///
+/// A name is not refused for one bad address among its several: companies have names with a public and a link-local
+/// address, and what is not allowed is not connected to in either case. It is refused when none is left.
 #[derive(Debug, Clone)]
-pub(super) struct CheckedResolver {
-    pub(super) policy: NetworkPolicy,
+struct CheckedResolver {
+    allowed: Allowed,
+    resolver: Arc<dyn Resolve>,
 }
 
 impl Service<Name> for CheckedResolver {
@@ -46,20 +69,79 @@ impl Service<Name> for CheckedResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let policy = self.policy;
+        let (allowed, name) = (self.allowed, name.as_str().to_owned());
+        let found = self.resolver.lookup(&name);
         Box::pin(async move {
-            let name = name.as_str().to_owned();
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+            let addresses = found.await.unwrap_or_default();
             let Some(first) = addresses.first().copied() else {
                 return Err(ConnectError::NameNotFound { name }.into());
             };
-            let allowed: Vec<SocketAddr> =
-                addresses.into_iter().filter(|address| policy.allows(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(ConnectError::AddressProhibited { name, address: first.ip() }.into());
+            let addresses: Vec<SocketAddr> = addresses
+                .into_iter()
+                .filter(|address| allowed.allows(*address))
+                // The port is the connector's to fill in.
+                .map(|address| SocketAddr::new(address, 0))
+                .collect();
+            if addresses.is_empty() {
+                return Err(ConnectError::AddressProhibited { name, address: first }.into());
             }
-            Ok(allowed.into_iter())
+            Ok(addresses.into_iter())
+        })
+    }
+}
+
+/// TCP to addresses that were checked, which for a host that is an address happens here too: the connector underneath
+/// asks no resolver for those.
+#[derive(Debug, Clone)]
+pub(super) struct CheckedTcp {
+    policy: NetworkPolicy,
+    plain: HttpConnector<CheckedResolver>,
+    encrypted: HttpConnector<CheckedResolver>,
+}
+
+impl CheckedTcp {
+    pub(super) fn new(policy: NetworkPolicy, resolver: &Arc<dyn Resolve>, timeout: Duration) -> Self {
+        let connector = |loopback_only| {
+            let allowed = Allowed { policy, loopback_only };
+            let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { allowed, resolver: Arc::clone(resolver) });
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            tcp.set_connect_timeout(Some(timeout));
+            tcp
+        };
+        Self { policy, plain: connector(true), encrypted: connector(false) }
+    }
+}
+
+impl Service<Uri> for CheckedTcp {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let ready = self.plain.poll_ready(context).map_err(BoxError::from);
+        std::task::ready!(ready)?;
+        self.encrypted.poll_ready(context).map_err(BoxError::from)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let loopback_only = uri.scheme() != Some(&Scheme::HTTPS);
+        let allowed = Allowed { policy: self.policy, loopback_only };
+        let name = uri.host().unwrap_or_default().to_owned();
+        let literal = name.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        if let Some(address) = literal.filter(|address| !allowed.allows(*address)) {
+            return Box::pin(std::future::ready(Err(ConnectError::AddressProhibited { name, address }.into())));
+        }
+        let connecting = if loopback_only { self.plain.call(uri) } else { self.encrypted.call(uri) };
+        Box::pin(async move {
+            let connection = connecting.await?;
+            // The last word, whatever happened before: who is at the other end. Nothing was sent yet.
+            let address = connection.inner().peer_addr()?.ip();
+            if allowed.allows(address) {
+                Ok(connection)
+            } else {
+                Err(ConnectError::AddressProhibited { name, address }.into())
+            }
         })
     }
 }

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Request};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi::clocks::WasiClocksCtx;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::body::BodyLimits;
 use super::ledger::{Denial, DenialCode, Ledger};
-use super::send::{Answer, Sending, prohibited};
+use super::send::{Answer, Sending};
 use super::tape::Tape;
 use super::upload::UploadBody;
 use super::{Access, Network};
-use crate::policy::limits::Limits;
-use crate::policy::network::{AddressKind, NetworkPolicy};
-use crate::policy::origin::{Origin, OriginError, Scheme};
+use crate::policy::origin::{Origin, OriginError};
+use crate::policy::path::PathError;
+use crate::policy::request::{self, Refusal, Rules, Wanted};
+use crate::policy::{fields, limits::Limits};
 use crate::tenant::pace::Paced;
 
 /// Egress of one call.
@@ -43,7 +44,7 @@ impl Hooks {
     /// Everything that can be decided before a connection is made.
     fn admit<B>(&self, request: &Request<B>) -> Result<(Origin, &Network), Denial> {
         let target = target(request);
-        let deny = |code, message: String| Denial { code, target: target.clone(), message };
+        let deny = |code, message: String| Denial { code, target: target.clone(), message, hint: NOTHING.to_owned() };
         if !self.ledger.admit(self.limits.requests) {
             if self.limits.only_warns("requests") {
                 self.ledger.warn("requests");
@@ -60,39 +61,18 @@ impl Hooks {
 
     fn admit_counted<B>(&self, request: &Request<B>) -> Result<(Origin, &Network), Denial> {
         let target = target(request);
-        let deny = |code, message: String| Denial { code, target: target.clone(), message };
-        if !matches!(*request.method(), Method::GET | Method::POST) {
-            let method = request.method();
-            return Err(deny(DenialCode::Method, format!("the method {method} is not allowed, only GET and POST")));
-        }
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        if !path.starts_with('/') {
-            // Origin form only: an absolute URI in the request line would name another server.
-            return Err(deny(DenialCode::Malformed, "the path of the request does not start with a slash".to_owned()));
-        }
-        let origin = Origin::of_url(&request.uri().to_string()).map_err(|error| {
-            let code = if error == OriginError::UserInfo { DenialCode::UserInfo } else { DenialCode::Malformed };
-            deny(code, format!("the address of the request is not accepted: {error}"))
-        })?;
+        let deny = |code, message: String| Denial { code, target: target.clone(), message, hint: NOTHING.to_owned() };
         let Some(network) = &self.network else {
             return Err(deny(DenialCode::Origin, "this call has no network".to_owned()));
         };
         let Network { client, access } = network;
-        if !access.grant.allows(&origin) {
-            let granted = &access.grant;
-            return Err(deny(DenialCode::Origin, format!("{origin} is not the granted origin ({granted})")));
-        }
-        if let Some(address) = origin.address()
-            && !client.network.allows(address)
-        {
-            return Err(deny(DenialCode::Address, prohibited(&origin.host(), address)));
-        }
-        if access.injection.is_some() && origin.scheme() == Scheme::Http && !is_development(&origin, client.network) {
-            return Err(deny(
-                DenialCode::PlainHttp,
-                format!("the token is not sent unencrypted to {origin}; use https"),
-            ));
-        }
+        let rules = Rules { grant: &access.grant, network: client.network, credential: access.injection.is_some() };
+        let wanted = Wanted {
+            method: request.method().as_str(),
+            uri: &request.uri().to_string(),
+            path_and_query: request.uri().path_and_query().map_or("/", |path| path.as_str()),
+        };
+        let origin = request::decide(rules, wanted).map_err(|refusal| refused(&refusal, target))?;
         Ok((origin, network))
     }
 
@@ -101,13 +81,17 @@ impl Hooks {
             code: DenialCode::Malformed,
             target: origin.to_string(),
             message: format!("the {what} of the request cannot be written"),
+            hint: NOTHING.to_owned(),
         };
         // Where the connection goes and what the request claims must be one: both are the granted origin.
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let uri = format!("{origin}{path}").parse::<http::Uri>().map_err(|_| malformed("URI"))?;
         let authority = uri.authority().ok_or_else(|| malformed("host"))?;
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed("host"))?;
-        for name in HOP_BY_HOP {
+        // They were refused when they were written; what counts is what leaves.
+        let forbidden = |name: &&http::HeaderName| fields::is_forbidden(name.as_str());
+        let unwanted: Vec<_> = request.headers().keys().filter(forbidden).cloned().collect();
+        for name in unwanted {
             request.headers_mut().remove(name);
         }
         request.headers_mut().insert(HOST, host);
@@ -120,23 +104,12 @@ impl Hooks {
     }
 }
 
-/// What speaks to the next hop and not to the service: the connection is the host's, and so is what is said of it. Most of
-/// these are not even taken from a guest; `expect` would have the host wait for a server's leave, `trailer` would have it
-/// send fields behind the body.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 impl WasiHttpHooks for Hooks {
+    /// Asked for every field that a guest writes, be it in a head or in trailers, and for every one it would be shown.
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name| fields::is_forbidden(name.as_str()))
+    }
+
     fn send_request(
         &mut self,
         mut request: Request<WasiBody>,
@@ -184,13 +157,22 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-/// Plain http with a credential: only to this machine, only when loopback is allowed, and only to an address or to the
-/// reserved name, since any other name could be made to resolve elsewhere.
-fn is_development(origin: &Origin, policy: NetworkPolicy) -> bool {
-    let loopback = origin
-        .address()
-        .map_or_else(|| origin.host() == "localhost", |address| AddressKind::of(address) == AddressKind::Loopback);
-    loopback && policy.loopback
+/// What would allow a request that is not well-formed.
+const NOTHING: &str = "nothing allows it";
+
+/// A refusal of the policy as it stands in the ledger.
+pub(super) fn refused(refusal: &Refusal, target: String) -> Denial {
+    let code = match refusal {
+        Refusal::Method(_) => DenialCode::Method,
+        Refusal::Path(PathError::NotOriginForm) => DenialCode::Malformed,
+        Refusal::Path(_) | Refusal::NotBelow { .. } => DenialCode::Path,
+        Refusal::Origin(OriginError::UserInfo) => DenialCode::UserInfo,
+        Refusal::Origin(_) => DenialCode::Malformed,
+        Refusal::NotGranted { .. } => DenialCode::Origin,
+        Refusal::Address { .. } => DenialCode::Address,
+        Refusal::PlainHttp { .. } => DenialCode::PlainHttp,
+    };
+    Denial { code, target, message: refusal.to_string(), hint: refusal.hint() }
 }
 
 /// What a guest asks for, but never more than the limits, and never zero.
@@ -229,7 +211,7 @@ mod tests {
 
     use http::{Method, Request};
     use http_body_util::{BodyExt as _, Empty};
-    use wasmtime_wasi_http::{RequestOptions, WasiBody};
+    use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpHooks as _};
 
     use super::{Hooks, Timeouts};
     use crate::egress::ledger::{DenialCode, Ledger};
@@ -278,6 +260,8 @@ mod tests {
             ("/api/v4/users", DenialCode::Malformed),
             ("gitlab.example.com:443", DenialCode::Malformed),
             ("https://gitlab.example.com?per_page=100", DenialCode::Malformed),
+            ("https://gitlab.example.com/api/v4/%2e%2e/admin", DenialCode::Path),
+            ("https://gitlab.example.com/api/v4/..", DenialCode::Path),
         ] {
             assert_eq!(verdict("GET", uri), Some(code), "{uri}");
         }
@@ -328,18 +312,26 @@ mod tests {
 
     #[test]
     fn the_host_writes_credential_and_host_over_whatever_the_guest_wrote() {
-        let hooks = hooks("https://gitlab.example.com", OPEN, Limits::default());
+        let mut hooks = hooks("https://gitlab.example.com", OPEN, Limits::default());
         let mut request = request("GET", "https://GITLAB.example.com:443/api/v4/users?page=2");
         for value in ["mine", "another"] {
             request.headers_mut().append("private-token", value.parse().unwrap());
             request.headers_mut().append("host", format!("{value}.example").parse().unwrap());
+            request.headers_mut().append("x-forwarded-host", "evil.example".parse().unwrap());
+            request.headers_mut().append("trailer", "private-token".parse().unwrap());
         }
+        request.headers_mut().insert("accept", "application/json".parse().unwrap());
         let (origin, network) = hooks.admit(&request).unwrap();
         Hooks::prepare(&network.access, &mut request, &origin).unwrap();
         let values = |name: &str| request.headers().get_all(name).iter().cloned().collect::<Vec<_>>();
         assert_eq!(values("private-token"), ["Bearer glpat-secret"]);
         assert!(values("private-token").iter().all(http::HeaderValue::is_sensitive));
         assert_eq!(values("host"), ["gitlab.example.com"]);
+        let mut names: Vec<&str> = request.headers().keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept", "host", "private-token"]);
+        let filter = hooks.forbidden_header_filter();
+        assert!(filter(&http::header::HOST) && filter(&http::header::TRAILER) && !filter(&http::header::ACCEPT));
         assert_eq!(request.uri(), "https://gitlab.example.com/api/v4/users?page=2");
     }
 

@@ -39,13 +39,15 @@ pub struct RequestRecord {
 pub enum DenialCode {
     /// Not the granted origin.
     Origin,
+    /// Not below the granted paths, or to be read as another path.
+    Path,
     /// A user name or password in the authority.
     UserInfo,
     /// A method other than GET and POST.
     Method,
     /// An address that the tenant's policy does not allow.
     Address,
-    /// The credential would travel unencrypted.
+    /// The request, and with it the credential, would travel unencrypted.
     PlainHttp,
     /// The call has used up its requests.
     RequestBudget,
@@ -60,8 +62,10 @@ pub struct Denial {
     pub code: DenialCode,
     /// Where the request wanted to go: origin and path, without query.
     pub target: String,
-    /// Why, in a sentence, with what would allow it.
+    /// Why, in a sentence.
     pub message: String,
+    /// What would allow it, or that nothing does.
+    pub hint: String,
 }
 
 /// What kind of failure it was, as far as what to do about it differs.
@@ -84,6 +88,8 @@ pub struct NetworkFailure {
     pub kind: NetworkFailureKind,
     /// What happened, without header, body or query.
     pub words: String,
+    /// What would allow it, where the policy refused it.
+    pub hint: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -162,7 +168,8 @@ impl Ledger {
                 DenialCode::RequestBudget => NetworkFailureKind::Limit,
                 _ => NetworkFailureKind::Denied,
             };
-            entries.last_failure = Some(NetworkFailure { kind, words: denial.message.clone() });
+            let hint = (kind == NetworkFailureKind::Denied).then(|| denial.hint.clone());
+            entries.last_failure = Some(NetworkFailure { kind, words: denial.message.clone(), hint });
             if entries.denials.len() < MOST_DENIALS {
                 entries.denials.push(denial);
             } else {
@@ -207,7 +214,7 @@ impl Ledger {
 
     pub(super) fn failed(&self, kind: NetworkFailureKind, words: &str) {
         let words = words.to_owned();
-        self.with(|entries| entries.last_failure = Some(NetworkFailure { kind, words }));
+        self.with(|entries| entries.last_failure = Some(NetworkFailure { kind, words, hint: None }));
     }
 
     /// The last failure or refusal.

@@ -14,12 +14,13 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::body::{BodyLimits, MeteredBody, OpenRecord, Source};
 use super::cause::{self, Cause};
-use super::ledger::{Denial, DenialCode, Ledger, RequestRecord, milliseconds};
+use super::hooks::refused;
+use super::ledger::{Ledger, RequestRecord, milliseconds};
 use super::mask::{Mask, masked};
 use super::tape::{self, Tape, Taping};
 use super::{Client, Secret};
-use crate::policy::network::NetworkPolicy;
-use crate::policy::origin::Origin;
+use crate::policy::origin::{Origin, Scheme};
+use crate::policy::request::Refusal;
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
@@ -90,8 +91,7 @@ impl Sending {
         }
         if let Some(address) = cause.prohibited {
             let target = format!("{}{}", record.origin, record.path);
-            let message = prohibited(&self.origin.host(), address);
-            self.ledger.deny(Denial { code: DenialCode::Address, target, message });
+            self.ledger.deny(refused(&self.refusal(address), target));
         } else {
             self.ledger.failed(cause.kind, &cause.words);
             record.ms = milliseconds(started.elapsed());
@@ -115,6 +115,16 @@ impl Sending {
             }
             Tape::Replay(replay) => replay.answer(&asked).await.map(|response| response.map(Source::Tape)),
         }
+    }
+
+    /// The policy's word on an address that a name turned out to have.
+    fn refusal(&self, address: IpAddr) -> Refusal {
+        let wanted = self.origin.clone();
+        if wanted.scheme() == Scheme::Http && self.client.network.allows(address) {
+            // Allowed as such: what is wrong with it is that nobody there can prove who they are.
+            return Refusal::PlainHttp { wanted, credential: self.secret.is_some() };
+        }
+        Refusal::Address { host: wanted.host(), address }
     }
 
     async fn exchange(&self, request: Request<WasiBody>) -> Result<Response<Incoming>, Cause> {
@@ -182,17 +192,4 @@ fn repeated(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
 /// A connection was there, and was closed before it answered. One that never came to be is no reason to call again.
 fn is_closed(error: &legacy::Error) -> bool {
     !error.is_connect() && matches!(cause::of(error).code, Error::ConnectionTerminated)
-}
-
-/// Why an address was refused, with what would allow it.
-pub(super) fn prohibited(host: &str, address: IpAddr) -> String {
-    let place = if host.trim_matches(['[', ']']) == address.to_string() {
-        format!("the address {address}")
-    } else {
-        format!("{host} is at {address}, which")
-    };
-    match NetworkPolicy::switch_for(address) {
-        Some(switch) => format!("{place} is not allowed without {switch}"),
-        None => format!("{place} is never allowed"),
-    }
 }

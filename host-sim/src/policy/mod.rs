@@ -3,8 +3,12 @@
 //! Nothing here knows of WebAssembly or of sockets: the engine and the egress ask, these modules answer. An empty
 //! policy allows nothing.
 
+pub mod fields;
+pub mod grant;
 pub mod imports;
 pub mod limit_file;
 pub mod limits;
 pub mod network;
 pub mod origin;
+pub mod path;
+pub mod request;

@@ -11,12 +11,15 @@
 //! | `https://bücher.example` | `https`, `xn--bcher-kva.example`, 443 |
 //! | `https://gitlab.example.com./` | the same as without the dot |
 //!
-//! Refused: any user-info (`@`), schemes other than http and https, an empty host.
+//! Refused: any user-info (`@`), schemes other than http and https, an empty host or an empty part of one, IPv6 zones.
+//! A look-alike of a name is another name, since only the Punycode forms are compared.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use url::{Host, Url};
+
+pub use super::grant::{Grant, GrantError};
 
 /// Scheme of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,7 +76,12 @@ impl Origin {
         let host = match url.host().ok_or(OriginError::NoHost)? {
             Host::Domain(name) => {
                 let name = name.strip_suffix('.').unwrap_or(name);
-                if name.is_empty() {
+                // One dot at the end is the root of all names; an empty part elsewhere is no name.
+                if name.split('.').any(str::is_empty) {
+                    return Err(OriginError::NoHost);
+                }
+                // The URL standard lets through what no name has, among it `*`, which reads like a wildcard.
+                if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
                     return Err(OriginError::NoHost);
                 }
                 Host::Domain(name.to_owned())
@@ -128,73 +136,11 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origins granted to one source. Empty grants nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grant {
-    origins: Vec<Origin>,
-}
-
-/// A plugin asked for an origin which the administrator did not type.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GrantError {
-    /// Parses, and is another one.
-    #[error("the plugin asks for {wanted}, but the address entered is {}", list(.typed))]
-    NotTyped {
-        /// What the plugin asks for.
-        wanted: Origin,
-        /// What was typed.
-        typed: Vec<Origin>,
-    },
-    /// Does not parse.
-    #[error("the plugin asks for `{wanted}`, which is no origin: {why}")]
-    Malformed {
-        /// What the plugin asks for.
-        wanted: String,
-        /// Why it is none.
-        why: OriginError,
-    },
-}
-
-fn list(origins: &[Origin]) -> String {
-    let names: Vec<String> = origins.iter().map(ToString::to_string).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-impl Grant {
-    /// Grants what the plugin wants, provided that each origin was typed by the administrator.
-    ///
-    /// # Errors
-    /// [`GrantError`] for the first origin that was not typed: a plugin does not choose whom it talks to.
-    pub fn of(wanted: &[String], typed: &[Origin]) -> Result<Self, GrantError> {
-        let mut origins = Vec::with_capacity(wanted.len());
-        for text in wanted {
-            let origin = Origin::of_url(text).map_err(|why| GrantError::Malformed { wanted: text.clone(), why })?;
-            if !typed.contains(&origin) {
-                return Err(GrantError::NotTyped { wanted: origin, typed: typed.to_vec() });
-            }
-            origins.push(origin);
-        }
-        Ok(Self { origins })
-    }
-
-    /// Whether requests to `origin` may leave.
-    #[must_use]
-    pub fn allows(&self, origin: &Origin) -> bool {
-        self.origins.contains(origin)
-    }
-}
-
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&list(&self.origins))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::{Grant, GrantError, Origin, OriginError};
+    use super::{Origin, OriginError};
 
     #[test]
     fn spellings_of_one_origin_are_equal() {
@@ -205,6 +151,12 @@ mod tests {
             "HTTPS://GITLAB.example.COM:443/gitlab/?a=b#c",
             "https://gitlab.example.com.",
             "https:\\\\gitlab.example.com\\x",
+            "https://gitlab。example．com",
+            "https://ｇｉｔｌａｂ.example.com",
+            "https://git\u{ad}lab.example.com",
+            "https://%67itlab.example.com",
+            "https://gitlab.example.com:00443",
+            "https://gitlab.example.com:",
         ] {
             let parsed = if text.starts_with("https:\\") { Origin::of_url(text) } else { Origin::of_typed(text) };
             assert_eq!(parsed.as_ref(), Ok(&origin), "{text}");
@@ -212,6 +164,32 @@ mod tests {
         assert_eq!(Origin::of_typed("http://0x7f000001:80").unwrap().to_string(), "http://127.0.0.1");
         assert_eq!(Origin::of_typed("https://bücher.example").unwrap().to_string(), "https://xn--bcher-kva.example");
         assert_eq!(Origin::of_typed("https://[::1]:8443").unwrap().to_string(), "https://[::1]:8443");
+    }
+
+    #[test]
+    fn an_address_is_one_however_it_is_written() {
+        for (text, host) in [
+            ("127.1", "127.0.0.1"),
+            ("127.0.1", "127.0.0.1"),
+            ("2130706433", "127.0.0.1"),
+            ("0x7f000001", "127.0.0.1"),
+            ("0X7F.1", "127.0.0.1"),
+            ("0177.0.0.01", "127.0.0.1"),
+            ("017700000001", "127.0.0.1"),
+            ("127.0.0.1.", "127.0.0.1"),
+            ("127。0。0。1", "127.0.0.1"),
+            ("①②⑦.0.0.1", "127.0.0.1"),
+            ("0", "0.0.0.0"),
+            ("0xa9fea9fe", "169.254.169.254"),
+            ("[0:0:0:0:0:0:0:1]", "[::1]"),
+            ("[::127.0.0.1]", "[::7f00:1]"),
+            ("[::FFFF:127.0.0.1]", "[::ffff:7f00:1]"),
+        ] {
+            let origin = Origin::of_typed(text).unwrap();
+            assert_eq!(origin.host(), host, "{text}");
+            assert!(origin.address().is_some(), "{text}");
+        }
+        assert_eq!(Origin::of_typed("gitlab.example.com").unwrap().address(), None);
     }
 
     #[test]
@@ -223,6 +201,19 @@ mod tests {
             "https://gitlab.example.com.evil.example",
             "https://gitlab.example.co",
             "https://gitlаb.example.com", // Cyrillic a
+            "https://gitIab.example.com", // capital i
+            "https://gitlab.exаmple.com", // Cyrillic a
+            "https://gitläb.example.com",
+            "https://gitlab-example.com",
+            "https://gitlab.example.com:4430",
+            "https://gitlab.example.com:80",
+            "https://example.com",
+            "https://www.gitlab.example.com",
+            "https://evil.example#gitlab.example.com",
+            "https://evil.example?gitlab.example.com",
+            "https://evil.example\\.gitlab.example.com",
+            "https://evil.example\\@gitlab.example.com",
+            "https:evil.example/https://gitlab.example.com",
         ] {
             assert_ne!(Origin::of_url(text).unwrap(), origin, "{text}");
         }
@@ -235,22 +226,40 @@ mod tests {
         assert_eq!(Origin::of_url("ssh://gitlab.example.com"), Err(OriginError::Scheme("ssh".to_owned())));
         assert!(matches!(Origin::of_typed("http://"), Err(OriginError::NotAUrl(_))));
         assert!(matches!(Origin::of_typed("a b"), Err(OriginError::NotAUrl(_))));
+        for text in [
+            "https://x@",
+            "https://gitlab.example.com@evil.example",
+            "https://gitlab.example.com:443@evil.example",
+            "https://%40gitlab.example.com",
+            "https://gitlab.example.com%2eevil%2fx",
+            "https://gitlab..example.com",
+            "https://gitlab.example.com..",
+            "https://.gitlab.example.com",
+            "https://.",
+            "https://gitlab.example.com:65536",
+            "https://gitlab.example.com:4x3",
+            "https://gitlab.example.com:-1",
+            "https://[::1",
+            "https://::1",
+            "https://[fe80::1%25eth0]",
+            "https://[fe80::1%eth0]",
+            "https://[::ffff:1.2.3.256]",
+            "https://256.0.0.1",
+            "https://1.2.3.4.5",
+            "https://0x100000000",
+            "https://4294967296",
+            "https://gitlab\u{0}.example.com",
+            "https://git lab.example.com",
+            "https://xn--\u{e4}",
+            "*",
+            "https://*",
+            "//gitlab.example.com",
+            "/api/v4",
+        ] {
+            let parsed = Origin::of_url(text);
+            assert!(parsed.is_err(), "{text:?}: {parsed:?}");
+        }
         // An `@` in a path is no user-info.
         assert!(Origin::of_url("https://gitlab.example.com/@x").is_ok());
-    }
-
-    #[test]
-    fn a_plugin_gets_no_more_than_was_typed() {
-        let typed = [Origin::of_typed("gitlab.example.com/gitlab").unwrap()];
-        let grant = Grant::of(&["https://gitlab.example.com".to_owned()], &typed).unwrap();
-        assert!(grant.allows(&typed[0]));
-        assert!(!Grant::default().allows(&typed[0]));
-        let refusal = Grant::of(&["https://evil.example".to_owned()], &typed).unwrap_err();
-        assert!(matches!(refusal, GrantError::NotTyped { .. }));
-        assert_eq!(
-            refusal.to_string(),
-            "the plugin asks for https://evil.example, but the address entered is https://gitlab.example.com"
-        );
-        assert!(matches!(Grant::of(&["*".to_owned()], &typed), Err(GrantError::Malformed { .. })));
     }
 }

@@ -1,0 +1,85 @@
+//! Header fields that a plugin may not write, and that are not shown to it.
+//!
+//! | fields | why |
+//! | --- | --- |
+//! | `host`, `:authority` and other pseudo-headers | where the connection goes and what the request claims must be one |
+//! | `connection`, `keep-alive`, `te`, `trailer`, `transfer-encoding`, `upgrade`, `http2-settings` | the connection is the host's, and with it the framing |
+//! | `expect` | the host would wait for a server's leave to send a body |
+//! | `proxy-…` | they speak to whatever stands between, not to the service |
+//! | `forwarded`, `x-forwarded-…`, `x-real-ip`, `x-original-url`, `x-rewrite-url`, `x-http-method-override` and its kin | a proxy takes another host, path, method or sender from them than the ones that were checked |
+//!
+//! The credential's field is not among them: what a plugin writes there is overwritten, so that a plugin which sets a
+//! placeholder for hosts that cannot inject runs on both. Trailers are left out altogether (`egress`).
+
+/// Names, in lower case.
+const FORBIDDEN: [&str; 20] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "expect",
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-url-scheme",
+];
+
+/// Beginnings of names, in lower case.
+const FORBIDDEN_BEGINNINGS: [&str; 4] = ["proxy-", "x-forwarded-", "x-proxy-", ":"];
+
+/// Whether a plugin may not write the field `name`.
+#[must_use]
+pub fn is_forbidden(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    FORBIDDEN.contains(&name.as_str()) || FORBIDDEN_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_forbidden;
+
+    #[test]
+    fn what_speaks_to_another_than_the_service() {
+        for (name, forbidden) in [
+            ("host", true),
+            ("Host", true),
+            (":authority", true),
+            ("Connection", true),
+            ("proxy-connection", true),
+            ("Proxy-Authorization", true),
+            ("TRANSFER-ENCODING", true),
+            ("te", true),
+            ("trailer", true),
+            ("upgrade", true),
+            ("expect", true),
+            ("x-forwarded-host", true),
+            ("X-Forwarded-For", true),
+            ("forwarded", true),
+            ("x-http-method-override", true),
+            ("x-original-url", true),
+            ("content-length", false),
+            ("content-type", false),
+            ("accept", false),
+            ("accept-encoding", false),
+            ("authorization", false),
+            ("private-token", false),
+            ("user-agent", false),
+            ("hostname", false),
+            ("x-request-id", false),
+            ("", false),
+        ] {
+            assert_eq!(is_forbidden(name), forbidden, "{name}");
+        }
+    }
+}

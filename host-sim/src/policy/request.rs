@@ -1,0 +1,176 @@
+//! Whether a request may leave, as far as that can be told before a connection is made.
+//!
+//! The order is that of what is asked: the method, the path as it would be sent, the origin, the paths of that origin, the
+//! address if the host is one, the encryption. A name's addresses are looked at when it is resolved, with the same
+//! [`NetworkPolicy`].
+//!
+//! | refused | allowed by |
+//! | --- | --- |
+//! | a method other than GET and POST | nothing: a plugin reads |
+//! | a path that can be read as another one | nothing |
+//! | user information, other schemes, hosts that are none | nothing |
+//! | another origin, or another path of it than granted | entering that address |
+//! | loopback, private addresses | `--allow-loopback`, `--allow-private-network` |
+//! | metadata, link-local, multicast and the like | nothing |
+//! | plain http | `--allow-loopback`, to this machine; nothing elsewhere |
+
+use std::net::IpAddr;
+
+use super::grant::Grant;
+use super::network::{AddressKind, NetworkPolicy};
+use super::origin::{Origin, OriginError, Scheme};
+use super::path::{self, PathError};
+
+/// What a source may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// Where requests may go.
+    pub grant: &'a Grant,
+    /// Which addresses they may go to.
+    pub network: NetworkPolicy,
+    /// Whether the host writes a credential.
+    pub credential: bool,
+}
+
+/// A request as a plugin wants it sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Method, in upper case.
+    pub method: &'a str,
+    /// The whole URI.
+    pub uri: &'a str,
+    /// Path and query of it, as they would be sent.
+    pub path_and_query: &'a str,
+}
+
+/// Why a request does not leave. Displays as a sentence without user information and query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A method other than GET and POST.
+    #[error("the method {0} is not allowed, only GET and POST")]
+    Method(String),
+    /// A path that can be read as another one.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// No origin.
+    #[error("the address of the request is not accepted: {0}")]
+    Origin(#[from] OriginError),
+    /// Another origin than granted.
+    #[error("{wanted} is not the granted origin ({granted})")]
+    NotGranted {
+        /// Where the request wants to go.
+        wanted: Origin,
+        /// What is granted.
+        granted: Grant,
+    },
+    /// The granted origin, and none of the granted paths.
+    #[error("the path {path} of {wanted} is not below what is granted ({granted})")]
+    NotBelow {
+        /// Where the request wants to go.
+        wanted: Origin,
+        /// To which path, without query.
+        path: String,
+        /// What is granted.
+        granted: Grant,
+    },
+    /// An address that the policy does not allow.
+    #[error("{}", prohibited(.host, *.address))]
+    Address {
+        /// The host as it is written in a URL.
+        host: String,
+        /// Its address.
+        address: IpAddr,
+    },
+    /// Unencrypted.
+    #[error("{}", plain(.wanted, *.credential))]
+    PlainHttp {
+        /// Where the request wants to go.
+        wanted: Origin,
+        /// Whether it is about a credential.
+        credential: bool,
+    },
+}
+
+impl Refusal {
+    /// What would allow the request, or that nothing does.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Method(_) => "nothing allows it: a plugin reads, and does not write".to_owned(),
+            Self::Path(_) => {
+                "nothing allows it: a server could take it for another path than the one checked".to_owned()
+            }
+            Self::Origin(_) => "nothing allows it".to_owned(),
+            Self::NotGranted { wanted, .. } => {
+                format!("--url {wanted} would allow it, as another source; a plugin reaches only the address entered")
+            }
+            Self::NotBelow { .. } => "nothing allows it: the plugin itself asked for these paths alone".to_owned(),
+            Self::Address { address, .. } => match NetworkPolicy::switch_for(*address) {
+                Some(switch) => format!("{switch} allows it"),
+                None => "nothing allows it".to_owned(),
+            },
+            Self::PlainHttp { wanted, .. } if is_loopback(wanted) => "--allow-loopback allows it".to_owned(),
+            Self::PlainHttp { .. } => "nothing allows it; enter the address with https".to_owned(),
+        }
+    }
+}
+
+/// Why an address was refused, with what would allow it.
+fn prohibited(host: &str, address: IpAddr) -> String {
+    let place = if host.trim_matches(['[', ']']) == address.to_string() {
+        format!("the address {address}")
+    } else {
+        format!("{host} is at {address}, which")
+    };
+    match NetworkPolicy::switch_for(address) {
+        Some(switch) => format!("{place} is not allowed without {switch}"),
+        None => format!("{place} is never allowed"),
+    }
+}
+
+fn plain(wanted: &Origin, credential: bool) -> String {
+    if credential {
+        format!("the token is not sent unencrypted to {wanted}; use https")
+    } else {
+        format!("nothing is sent unencrypted to {wanted}; use https")
+    }
+}
+
+/// This machine: by an address, or by the name reserved for it, since any other name could be made to resolve elsewhere.
+fn is_loopback(origin: &Origin) -> bool {
+    origin
+        .address()
+        .map_or_else(|| origin.host() == "localhost", |address| AddressKind::of(address) == AddressKind::Loopback)
+}
+
+/// Decides on a request, and tells the origin to connect to.
+///
+/// # Errors
+/// The first [`Refusal`] in the order above.
+pub fn decide(rules: Rules<'_>, wanted: Wanted<'_>) -> Result<Origin, Refusal> {
+    let Rules { grant, network, credential } = rules;
+    if !matches!(wanted.method, "GET" | "POST") {
+        return Err(Refusal::Method(wanted.method.to_owned()));
+    }
+    let path = wanted.path_and_query.split('?').next().unwrap_or_default();
+    path::check(path)?;
+    let origin = Origin::of_url(wanted.uri)?;
+    if !grant.allows(&origin) {
+        return Err(Refusal::NotGranted { wanted: origin, granted: grant.clone() });
+    }
+    if !grant.covers(&origin, path) {
+        return Err(Refusal::NotBelow { wanted: origin, path: path.to_owned(), granted: grant.clone() });
+    }
+    if let Some(address) = origin.address()
+        && !network.allows(address)
+    {
+        return Err(Refusal::Address { host: origin.host(), address });
+    }
+    if origin.scheme() == Scheme::Http && !(network.loopback && is_loopback(&origin)) {
+        return Err(Refusal::PlainHttp { wanted: origin, credential });
+    }
+    Ok(origin)
+}
+
+#[cfg(test)]
+mod tests;
