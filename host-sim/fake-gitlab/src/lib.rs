@@ -22,7 +22,8 @@
 //! | other paths | anybody | 302 to `/users/sign_in` |
 //!
 //! [`Options::faults`] makes it fail in the ways that [`Fault`] spells; the scenarios `hostile` and `hostile-com` play data
-//! that nobody expects. It does not play writes or TLS. Its tokens are public: see [`Tokens`].
+//! that nobody expects. It does not play writes or TLS. Its tokens are public: see [`Tokens`]. Servers that are no GitLab and
+//! mean harm are in [`rogue`].
 
 mod account;
 mod answer;
@@ -44,6 +45,7 @@ mod population;
 mod query;
 mod random;
 mod rest;
+pub mod rogue;
 mod route;
 mod rows;
 mod scenario;

@@ -73,7 +73,8 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Cause> {
             "the head of the answer is larger than the limit response_headers or response_head_bytes",
         ))
     } else if error.is_parse() {
-        Some(Cause::new(Error::HttpProtocolError, "the answer is not HTTP"))
+        // The library's own words, which hold nothing of the answer.
+        Some(Cause::new(Error::HttpProtocolError, format!("the answer is not HTTP: {error}")))
     } else {
         None
     }
@@ -132,6 +133,10 @@ fn of_io(error: &io::Error) -> Option<Cause> {
         }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             Cause::new(Error::DestinationUnavailable, format!("the address cannot be reached: {error}"))
+        }
+        // From the library's reader of chunks, again in words of its own.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            Cause::new(Error::HttpProtocolError, format!("the answer breaks HTTP's framing: {error}"))
         }
         _ => return None,
     })

@@ -181,3 +181,79 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tower_service::Service as _;
+
+    use super::{Allowed, CheckedResolver, CheckedTcp, ConnectError};
+    use crate::egress::resolve::{Lookup, Resolve, SystemResolver};
+    use crate::policy::network::NetworkPolicy;
+
+    /// One answer after the other.
+    #[derive(Debug)]
+    struct Script(Mutex<VecDeque<&'static str>>);
+
+    impl Resolve for Script {
+        fn lookup(&self, _: &str) -> Lookup {
+            let answer = self.0.lock().unwrap().pop_front().unwrap_or_default();
+            let addresses = answer.split_whitespace().map(|address| address.parse().unwrap()).collect();
+            Box::pin(std::future::ready(Ok(addresses)))
+        }
+    }
+
+    /// A name that is public when it is first looked up, and this machine when it is looked up again.
+    #[tokio::test]
+    async fn every_answer_is_checked_and_only_what_is_allowed_is_passed_on() {
+        for (loopback_only, loopback, answers) in [
+            (false, false, [("1.1.1.1", "1.1.1.1"), ("127.0.0.1", "refused 127.0.0.1")]),
+            (false, false, [("10.0.0.1 1.1.1.1 ::1 8.8.8.8", "1.1.1.1 8.8.8.8"), ("::1 10.0.0.1", "refused ::1")]),
+            (false, true, [("127.0.0.1 1.1.1.1", "127.0.0.1 1.1.1.1"), ("169.254.169.254", "refused 169.254.169.254")]),
+            (true, true, [("127.0.0.1 1.1.1.1", "127.0.0.1"), ("1.1.1.1", "refused 1.1.1.1")]),
+            (true, false, [("127.0.0.1", "refused 127.0.0.1"), ("", "none")]),
+        ] {
+            let script = Script(Mutex::new(answers.iter().map(|(answer, _)| *answer).collect()));
+            let allowed = Allowed { policy: NetworkPolicy { loopback, private: false }, loopback_only };
+            let mut resolver = CheckedResolver { allowed, resolver: Arc::new(script) };
+            for (answer, expected) in answers {
+                let found = match resolver.call("gitlab.example.com".parse().unwrap()).await {
+                    Ok(found) => found.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" "),
+                    Err(error) => match error.downcast_ref().unwrap() {
+                        ConnectError::AddressProhibited { address, .. } => format!("refused {address}"),
+                        ConnectError::NameNotFound { .. } => "none".to_owned(),
+                        other => other.to_string(),
+                    },
+                };
+                assert_eq!(found, expected, "{answer}");
+            }
+        }
+    }
+
+    /// No resolver is asked for a host that is an address, so it has to be checked without one.
+    #[tokio::test]
+    async fn an_address_in_place_of_a_name_is_checked_too() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connect = async |policy, host: &str| {
+            let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
+            let mut tcp = CheckedTcp::new(policy, &resolver, Duration::from_secs(5));
+            let outcome = tcp.call(format!("http://{host}:{port}/").parse().unwrap()).await;
+            outcome.err().map(|error| error.to_string())
+        };
+        let (none, loopback) = (NetworkPolicy::default(), NetworkPolicy { loopback: true, private: false });
+        for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "127.0.0.2"] {
+            let words = connect(none, host).await.unwrap();
+            assert!(words.ends_with("which the network policy does not allow"), "{host}: {words}");
+        }
+        assert_eq!(connect(loopback, "127.0.0.1").await, None);
+        // Allowed, but not without TLS.
+        let private = NetworkPolicy { loopback: true, private: true };
+        assert!(connect(private, "10.0.0.1").await.unwrap().ends_with("which the network policy does not allow"));
+    }
+}

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
@@ -10,6 +11,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
+use tokio::sync::Notify;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::body::{BodyLimits, MeteredBody, OpenRecord, Source};
@@ -128,9 +130,19 @@ impl Sending {
     }
 
     async fn exchange(&self, request: Request<WasiBody>) -> Result<Response<Incoming>, Cause> {
-        let sending = self.send_until_answered(request);
+        let flood = Arc::new(Flood::default());
+        let sending = self.send_until_answered(request, &flood);
+        let sending = async {
+            tokio::select! {
+                outcome = sending => outcome.map_err(|error| cause::of(&error)),
+                () = flood.passed.notified() => {
+                    let words = format!("the server sent more than {MOST_INFORMATIONAL} interim answers and none that counts");
+                    Err(Cause::new(Error::HttpProtocolError, words))
+                }
+            }
+        };
         match tokio::time::timeout(self.first_byte, sending).await {
-            Ok(outcome) => outcome.map_err(|error| cause::of(&error)),
+            Ok(outcome) => outcome,
             Err(_) => {
                 let words = format!("no answer within {} s", self.first_byte.as_secs());
                 Err(Cause::new(Error::HttpResponseTimeout, words))
@@ -140,10 +152,16 @@ impl Sending {
 
     /// A server may close an idle connection at the very moment a request is sent on it. Nothing was answered, and a GET
     /// changes nothing: so it is sent again, on the next connection, until one is new. A new one gets one more try.
-    async fn send_until_answered(&self, mut request: Request<WasiBody>) -> Result<Response<Incoming>, legacy::Error> {
+    async fn send_until_answered(
+        &self,
+        mut request: Request<WasiBody>,
+        flood: &Arc<Flood>,
+    ) -> Result<Response<Incoming>, legacy::Error> {
         let mut on_new_ones = 0;
         loop {
             let again = repeated(&request);
+            let flood = Arc::clone(flood);
+            hyper::ext::on_informational(&mut request, move |_| flood.one_more());
             let opened = self.client.connections_opened();
             let outcome = self.client.http.request(request).await;
             on_new_ones += u32::from(self.client.connections_opened() > opened);
@@ -174,6 +192,24 @@ impl Sending {
             {
                 *value = clean;
             }
+        }
+    }
+}
+
+/// Interim answers (1xx) that one request may get. Servers send one or two; each costs the host work and the server nothing.
+const MOST_INFORMATIONAL: u32 = 32;
+
+/// Counts interim answers.
+#[derive(Default)]
+struct Flood {
+    seen: AtomicU32,
+    passed: Notify,
+}
+
+impl Flood {
+    fn one_more(&self) {
+        if self.seen.fetch_add(1, Ordering::Relaxed) == MOST_INFORMATIONAL {
+            self.passed.notify_one();
         }
     }
 }
