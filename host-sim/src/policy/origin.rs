@@ -50,6 +50,9 @@ pub enum OriginError {
     /// Neither http nor https.
     #[error("the scheme `{0}` is not accepted, only https and http")]
     Scheme(String),
+    /// Something before the path that some parsers take for a part of the host and others do not.
+    #[error("the URL can be read in several ways")]
+    Ambiguous,
     /// No host, or no port where none can be assumed.
     #[error("the URL names no host")]
     NoHost,

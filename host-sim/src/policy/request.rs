@@ -154,7 +154,13 @@ pub fn decide(rules: Rules<'_>, wanted: Wanted<'_>) -> Result<Origin, Refusal> {
     }
     let path = wanted.path_and_query.split('?').next().unwrap_or_default();
     path::check(path)?;
-    let origin = Origin::of_url(wanted.uri)?;
+    // What stands before the path has to be scheme and authority alone, in every parser's eyes.
+    let before = wanted.uri.strip_suffix(wanted.path_and_query).ok_or(OriginError::Ambiguous)?;
+    let (_, authority) = before.split_once("://").unwrap_or_default();
+    if authority.contains(['/', '\\', '?', '#']) || before.contains(|character: char| !character.is_ascii_graphic()) {
+        return Err(OriginError::Ambiguous.into());
+    }
+    let origin = Origin::of_url(before)?;
     if !grant.allows(&origin) {
         return Err(Refusal::NotGranted { wanted: origin, granted: grant.clone() });
     }
