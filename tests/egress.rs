@@ -175,3 +175,75 @@ fn the_head_of_an_answer_is_limited_to_the_byte() {
         assert_eq!(ran.stderr.contains(&format!("response_head_bytes = {limit}")), !taken, "{bytes}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn each_refusal_says_what_would_allow_it() {
+    let listener = Listener::counting();
+    let port = listener.address.port();
+    for (url, switches, hint) in [
+        (format!("https://127.0.0.1:{port}"), vec![], "hint: --allow-loopback allows it"),
+        (format!("https://localhost:{port}"), vec![], "hint: --allow-loopback allows it"),
+        (format!("http://localhost:{port}"), vec![], "hint: --allow-loopback allows it"),
+        (
+            format!("https://[::ffff:127.0.0.1]:{port}"),
+            vec!["--allow-private-network"],
+            "hint: --allow-loopback allows it",
+        ),
+        ("https://10.0.0.7".to_owned(), vec!["--allow-loopback"], "hint: --allow-private-network allows it"),
+        ("https://100.64.0.1".to_owned(), vec![], "hint: --allow-private-network allows it"),
+        ("https://[fd12::1]".to_owned(), vec![], "hint: --allow-private-network allows it"),
+        ("https://100.100.100.200".to_owned(), vec!["--allow-private-network"], "hint: nothing allows it"),
+        ("https://[fd00:ec2::254]".to_owned(), vec!["--allow-private-network"], "hint: nothing allows it"),
+        ("https://0.0.0.0".to_owned(), vec!["--allow-loopback"], "hint: nothing allows it"),
+        (
+            "http://10.0.0.7".to_owned(),
+            vec!["--allow-private-network"],
+            "hint: nothing allows it; enter the address with https",
+        ),
+    ] {
+        for command in ["test", "collect"] {
+            let ran = Cli::new([command, "--url", &url, "--token-env", "T", "--plugin"])
+                .arg(crate::support::component())
+                .args(&switches)
+                .env("T", "x")
+                .run();
+            ran.assert_code(1);
+            assert!(ran.stderr.contains("the sandbox stopped a request: "), "{url}: {}", ran.stderr);
+            let found = ran.stderr.lines().find(|line| line.starts_with("hint: "));
+            assert_eq!(found, Some(hint), "{url} {switches:?}");
+        }
+    }
+    assert_eq!(listener.connections(), 0);
+}
+
+#[test]
+fn a_redirect_is_an_answer_and_nothing_more() {
+    let elsewhere = Listener::counting();
+    for (status, location) in [
+        ("301 Moved Permanently", format!("{}/api/v4/user", elsewhere.url())),
+        ("302 Found", "http://169.254.169.254/latest/meta-data/".to_owned()),
+        ("307 Temporary Redirect", format!("//127.0.0.1:{}/", elsewhere.address.port())),
+        ("308 Permanent Redirect", format!("https://user@127.0.0.1:{}/", elsewhere.address.port())),
+    ] {
+        let listener = Listener::answering(format!(
+            "HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ));
+        let ran = Cli::source("collect", &listener.url(), "x").arg("--allow-private-network").run();
+        ran.assert_code(1);
+        assert!(ran.stderr.contains("a redirect"), "{}", ran.stderr);
+        assert!(listener.connections() >= 3);
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let stand_in = StandIn::start(Options { users: 3, ..Options::default() });
+    let proxy = Listener::counting();
+    let mut cli = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        cli = cli.env(name, &proxy.url());
+    }
+    cli.run().assert_code(0);
+    assert_eq!(proxy.connections(), 0);
+}

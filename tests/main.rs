@@ -38,3 +38,4 @@ mod secrecy;
 mod sources;
 mod tenants;
 mod test_connection;
+mod threat_table;

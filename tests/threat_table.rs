@@ -1,0 +1,117 @@
+//! Every row of the threat table points to a mechanism and to a test that are there.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+const HEAD: [&str; 4] = ["threat", "mechanism", "file", "test"];
+
+/// The rows of all tables that count, with their line numbers.
+fn rows(text: &str) -> Vec<(usize, Vec<&str>)> {
+    let mut rows = Vec::new();
+    let mut counts = false;
+    for (number, line) in text.lines().enumerate() {
+        let Some(line) = line.trim().strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
+            counts = false;
+            continue;
+        };
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        if cells == HEAD {
+            counts = true;
+        } else if counts && !cells.iter().all(|cell| cell.starts_with("---")) {
+            rows.push((number + 1, cells));
+        }
+    }
+    rows
+}
+
+/// What stands between backquotes in a cell.
+fn pointers(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// Whether a file of the tree has a function of this name, and not only a comment on it.
+fn has_function(text: &str, name: &str) -> bool {
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        ["fn ", "async fn ", "pub fn ", "pub async fn "]
+            .iter()
+            .filter_map(|begin| line.strip_prefix(begin)?.strip_prefix(name))
+            .any(|rest| rest.starts_with('('))
+    })
+}
+
+/// What is wrong with a table of threats, read from `root`.
+fn faults(text: &str, root: &Path) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut threats = HashSet::new();
+    for (line, cells) in rows(text) {
+        let mut fault = |what: String| faults.push(format!("SECURITY.md:{line}: {what}"));
+        let [threat, mechanism, file, test] = cells[..] else {
+            fault(format!("{} cells instead of 4", cells.len()));
+            continue;
+        };
+        if threat.is_empty() || mechanism.is_empty() {
+            fault("an empty cell".to_owned());
+        }
+        if !threats.insert(threat) {
+            fault(format!("`{threat}` is there twice"));
+        }
+        let (files, tests) = (pointers(file), pointers(test));
+        if files.is_empty() || tests.is_empty() {
+            fault("no file or no test in backquotes".to_owned());
+        }
+        for path in files {
+            if !root.join(path).is_file() {
+                fault(format!("there is no file {path}"));
+            }
+        }
+        for pointer in tests {
+            let Some((path, name)) = pointer.split_once("::") else {
+                fault(format!("`{pointer}` is not path::name"));
+                continue;
+            };
+            match std::fs::read_to_string(root.join(path)) {
+                Ok(text) if has_function(&text, name) => {}
+                Ok(_) => fault(format!("there is no function {name} in {path}")),
+                Err(_) => fault(format!("there is no file {path}")),
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn every_threat_points_to_a_mechanism_and_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let count = rows(&text).len();
+    assert!(count >= 25, "only {count} rows were found");
+    let faults = faults(&text, root);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn what_is_gone_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.rs"), "// fn gone()\n#[test]\nfn there() {}\nfn there_too() {}\n").unwrap();
+    let found =
+        |row: &str| faults(&format!("| threat | mechanism | file | test |\n|---|---|---|---|\n{row}\n"), folder.path());
+    assert_eq!(found("| t | m | `a.rs` | `a.rs::there`, `a.rs::there_too` |"), Vec::<String>::new());
+    for (row, words) in [
+        ("| t | m | `b.rs` | `a.rs::there` |", "there is no file b.rs"),
+        ("| t | m | `a.rs` | `b.rs::there` |", "there is no file b.rs"),
+        ("| t | m | `a.rs` | `a.rs::gone` |", "there is no function gone in a.rs"),
+        ("| t | m | `a.rs` | `a.rs::the` |", "there is no function the in a.rs"),
+        ("| t | m | `a.rs` | `there` |", "`there` is not path::name"),
+        ("| t | m | a.rs | `a.rs::there` |", "no file or no test in backquotes"),
+        ("| t | m | `a.rs` | later |", "no file or no test in backquotes"),
+        ("| t |  | `a.rs` | `a.rs::there` |", "an empty cell"),
+        ("| t | m | `a.rs::there` |", "3 cells instead of 4"),
+        ("| t | m | `a.rs` | `a.rs::there` |\n| t | n | `a.rs` | `a.rs::there` |", "`t` is there twice"),
+    ] {
+        let found = found(row);
+        assert!(found.len() == 1 && found[0].ends_with(words), "{row}: {found:?}");
+    }
+    // A table with another head is no table of threats.
+    assert!(rows("| a | b | c | d |\n|---|---|---|---|\n| t | m | f | x |").is_empty());
+}
