@@ -455,7 +455,8 @@ mod tests {
     /// A plugin that asked for a million other addresses had all of them on its bill.
     #[test]
     fn a_bill_stays_short_whatever_is_refused_and_asked() {
-        let denial = Denial { code: DenialCode::Origin, target: String::new(), message: "no".to_owned() };
+        let denial =
+            Denial { code: DenialCode::Origin, target: String::new(), message: "no".to_owned(), hint: String::new() };
         let paths = (0..MOST_REQUESTS + 5).map(|number| {
             let path = format!("/{number}");
             RequestRecord { path, ..request(Some(200), 1, None) }
