@@ -99,7 +99,7 @@ fn a_rate_limit_is_waited_out_and_nothing_is_lost() {
     assert_same(&found[..found.len() - 1], others);
     assert_eq!(found.last().unwrap()["counts"], summary["counts"]);
     assert!(ran.stderr.contains("waiting 1 s"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("1 repeats"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 calls made again"), "{}", ran.stderr);
     assert!(ran.stderr.contains("5 requests within their call"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 × GET /api/v4/license 429"), "{}", ran.stderr);
     assert!(ran.stderr.contains("5 × GET /api/v4/users 429"), "{}", ran.stderr);

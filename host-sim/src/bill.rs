@@ -266,7 +266,7 @@ impl Bill {
         line("queued", format!("{:.1} ms", self.queued_ms), Some(format!("{} calls at once", limits.calls)));
         line(
             "rate-limited",
-            format!("{:.0} ms, {} repeats", self.rate_limited_ms, self.retries),
+            format!("{:.0} ms, {} calls made again", self.rate_limited_ms, self.retries),
             Some(format!("{} ms", limits.rate_limit_wait.as_millis())),
         );
         line(

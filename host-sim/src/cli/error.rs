@@ -103,7 +103,7 @@ impl CommandError {
             }
             NetworkFailureKind::Limit => {
                 self.cause = format!("the sandbox stopped a request: {words}");
-                self.with_hint("`cargo sim limits` lists the limits; an answer beyond them is not one of GitLab's")
+                self.with_hint("`cargo sim limits` lists the limits, and --limits gives a tenant others; a GitLab stays within the usual ones")
             }
             NetworkFailureKind::Tls => {
                 self.cause = with_detail(&self.cause, words);

@@ -10,6 +10,8 @@ use crate::policy::limits::{Limits, Mode};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo sim limits\n  cargo sim limits --limits tenant.toml --json\n\n\
+    A limit holds for one call, except for component_bytes; in_flight, calls and those of a minute, which hold for a \
+    tenant; batches and rate_limit_wait, which hold for a collection.\n\n\
     A limits file holds what differs from the defaults, in the units printed:\n  memory_bytes = 33554432\n  \
     requests = { value = 500, mode = \"warn\" }")]
 pub(super) struct Args {

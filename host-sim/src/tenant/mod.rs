@@ -3,6 +3,7 @@
 //! | what | whose | why |
 //! | --- | --- | --- |
 //! | connections, TLS sessions, name policy | the tenant's own [`Client`] | nothing bound to a connection crosses |
+//! | credentials at rest | sealed for the tenant by name (`egress`) | what is stored for one opens for no other |
 //! | limits | the tenant's own, within the engine's | one customer may need more, or be trusted less |
 //! | calls at once | at most `calls`; further ones wait | a slow tenant cannot take all instances |
 //! | requests and computing in a minute | a [`budget`]; further calls wait | a service and a machine are shared |

@@ -13,6 +13,8 @@ use crate::engine::{Engine, EngineOptions};
 use crate::plugin_build::{self, BuildOptions};
 use crate::policy::limits::Limits;
 
+/// Honest tenants beside each hostile plugin: times, records, memory.
+///
 /// Runs honest tenants alone, then beside each hostile plugin of tests/guests in turn, all in this process.
 ///
 /// Each honest tenant is the real plugin with a stand-in of its own on loopback. The attacked tenant has as many hostile

@@ -16,7 +16,6 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Honest tenants beside each hostile plugin: times, records, memory
     Isolation(isolation::Args),
 }
 
