@@ -23,4 +23,5 @@ mod contained;
 mod dns;
 mod host;
 mod memory;
+mod pooled;
 mod tls;
