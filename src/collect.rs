@@ -178,17 +178,17 @@ pub const fn is_no_right(refusal: &Refusal) -> bool {
     )
 }
 
-/// Remember what this GitLab's GraphQL turned out to lack, and say it once.
-fn learned(optional: Optional, place: &mut Place, page: &mut Page) {
-    let lacks: Vec<&str> = optional.since(Optional(place.unknown_fields)).collect();
+/// Remember what this GitLab's GraphQL turned out to lack in `what`, and say it once.
+fn learned(optional: Optional, what: &str, known: &mut u32, page: &mut Page) {
+    let lacks: Vec<&str> = optional.since(Optional(*known)).collect();
     if !lacks.is_empty() {
         page.warn(
             "fields-not-known",
-            format!("This GitLab does not know {}; what that would tell is missing.", lacks.join(", ")),
+            format!("This GitLab does not know {} of {what}; what that would tell is missing.", lacks.join(", ")),
             Some(graphql::NAME.to_owned()),
         );
     }
-    place.unknown_fields = optional.0;
+    *known = optional.0;
 }
 
 /// Whether the rest of a run is read without this list, which makes it partial.

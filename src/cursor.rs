@@ -104,6 +104,8 @@ object! {
             pub add_ons: Vec<AddOn>,
             /// GraphQL fields that this GitLab does not know; see [`crate::gitlab::queries`].
             pub unknown_fields: u32,
+            /// The same in its list of holders of add-ons, whose type is another one.
+            pub unknown_of_holders: u32,
             /// Whether the memberships of each holder are asked for.
             pub drill: bool,
             /// Requests spent on that.
@@ -167,6 +169,7 @@ impl Place {
             role: 0,
             add_ons: Vec::new(),
             unknown_fields: 0,
+            unknown_of_holders: 0,
             drill: false,
             drilled: 0,
             direct_only: false,

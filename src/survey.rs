@@ -16,6 +16,7 @@
 //! Refuses nothing: each answer is kept with the refusal that came in its place.
 
 use crate::configuration::settings::{Deployment, Settings};
+use crate::failure::Explanation;
 use crate::gitlab::client::{Ask, Client, UNANSWERED};
 use crate::gitlab::endpoint::{Endpoint, Page, Window};
 use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
@@ -273,6 +274,18 @@ pub fn left_out(groups: &[Namespace]) -> String {
         "The token's user is a Maintainer and no Owner of {}{more}: these groups are left out, since only Owners see all seats.",
         paths.join(", ")
     )
+}
+
+/// Whether seats are counted for this namespace: for groups without one above them.
+#[must_use]
+pub fn is_top_level(namespace: &Namespace) -> bool {
+    namespace.parent_id.is_none() && namespace.kind.as_deref() != Some("user")
+}
+
+/// What is said of one for which they are not.
+pub fn not_top_level(namespace: &Namespace) -> Explanation {
+    Explanation::new(format!("{} is no top-level group, and seats are counted for those.", path(namespace)))
+        .hint("Enter the path of the group that pays for the seats.")
 }
 
 /// The path of a group, for people.

@@ -88,8 +88,8 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         let explanation = Explanation::new(NOT_GITLAB_COM).hint(CHOOSE_SELF_MANAGED);
         return Err(Failure::InvalidConfiguration(explanation));
     }
-    if namespace.parent_id.is_some() || namespace.kind.as_deref() == Some("user") {
-        return passed_over(place, page, &id, "It is no top-level group, and seats are counted for those.");
+    if !survey::is_top_level(&namespace) {
+        return passed_over(place, page, &id, &survey::not_top_level(&namespace).message);
     }
     let (subscription, trouble) = match subscription {
         Ok(subscription) => (Some(subscription), None),
@@ -130,7 +130,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         if settings.add_ons {
             let mut optional = Optional(place.unknown_fields);
             let purchases = queries::ask_purchases(client, &mut optional, Some(&id), purchases);
-            learned(optional, place, page);
+            learned(optional, "add-ons", &mut place.unknown_fields, page);
             take_purchases(purchases, scope, true, place, page, settings)?;
         }
         let (stage, walk) = members::start(place).unwrap_or_else(|| billable::start(place));

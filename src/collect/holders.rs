@@ -58,14 +58,14 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         place.whole = false;
         place.list_whole = false;
     }
-    let cursors = if Optional(place.unknown_fields).asks("sort") { Cursors::CountById } else { Cursors::Count };
+    let cursors = if Optional(place.unknown_of_holders).asks("sort") { Cursors::CountById } else { Cursors::Count };
     let taken = place
         .walk
         .take_connection(connection, cursors, |row| &row.id)
         .map_err(|error| bad_page(error, graphql::NAME))?;
     let goes_on = judge(&taken, LIST, came, place, page);
     // Before 17.5 GitLab lists those who may get a seat, and not those who have kept one from better days.
-    let lists_holders = Optional(place.unknown_fields).asks("filterByAssignedSeat");
+    let lists_holders = Optional(place.unknown_of_holders).asks("filterByAssignedSeat");
     for row in taken.rows {
         // The list without the filter also has those who might get a seat; of whom it does not say is none.
         if row.held.as_ref().map_or(!lists_holders, |held| held.nodes.is_empty()) {
@@ -129,12 +129,12 @@ fn ask(
     place: &mut Place,
     page: &mut Page,
 ) -> Result<Connection<PersonRow>, Refusal> {
-    let mut optional = Optional(place.unknown_fields);
+    let mut optional = Optional(place.unknown_of_holders);
     let path = place.group.as_ref().map(|group| group.path.clone());
     let after = place.walk.cursor().map(str::to_owned);
     let answer = queries::ask(client, &mut optional, |optional| {
         queries::holders(path.as_deref(), &add_on.name, &add_on.id, optional, after.as_deref())
     })?;
-    learned(optional, place, page);
+    learned(optional, "holders of add-ons", &mut place.unknown_of_holders, page);
     connection(answer)
 }

@@ -74,6 +74,7 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
     let mut place = Place::new(settings.source_key(), stage);
     place.release = release;
     place.unknown_fields = Optional::lacking(release).0;
+    place.unknown_of_holders = place.unknown_fields;
     hidden_version(&metadata, page);
     page.entries.push(Entry::Source(source(settings, metadata, &licensing, has_full_rows)));
     match &licensing {
@@ -169,7 +170,7 @@ fn read_add_ons(
     }
     let mut optional = Optional(place.unknown_fields);
     let purchases = queries::ask_purchases(client, &mut optional, None, None);
-    learned(optional, place, page);
+    learned(optional, "add-ons", &mut place.unknown_fields, page);
     let name = settings.display_name();
     let scope = AddOnPlace { group: None, name: &name };
     let could = take_purchases(purchases, scope, may_know, place, page, settings)?;
@@ -258,6 +259,7 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
     let mut place = Place::new(settings.source_key(), Stage::Groups);
     place.release = release;
     place.unknown_fields = Optional::lacking(release).0;
+    place.unknown_of_holders = place.unknown_fields;
     let asked = settings.group.as_ref().map_or_else(
         || Endpoint::Groups { role: OWNER, window: Walk::by_number(GROUPS_PER_PAGE).window() },
         |group| Endpoint::Namespace(group.clone()),
@@ -268,14 +270,8 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
     })?;
     match groups {
         Found::Named(group) => {
-            if group.parent_id.is_some() || group.kind.as_deref() == Some("user") {
-                return Err(Failure::InvalidConfiguration(
-                    Explanation::new(format!(
-                        "{} is no top-level group, and seats are counted for those.",
-                        quoted(group.full_path.as_deref().unwrap_or_default())
-                    ))
-                    .hint("Enter the path of the group that pays for the seats."),
-                ));
+            if !survey::is_top_level(&group) {
+                return Err(Failure::InvalidConfiguration(survey::not_top_level(&group)));
             }
             // Only owners see the plan of a namespace.
             place.role = if group.plan.is_some() { OWNER } else { MAINTAINER };

@@ -23,7 +23,7 @@ pub(super) fn read_users(client: &mut Client<'_>, place: &mut Place, page: &mut 
     let mut optional = Optional(place.unknown_fields);
     let after = place.walk.cursor().map(str::to_owned);
     let answer = queries::ask(client, &mut optional, |optional| queries::users(optional, after.as_deref()));
-    learned(optional, place, page);
+    learned(optional, "accounts", &mut place.unknown_fields, page);
     take(client, answer.and_then(connection), "users", place, page)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn read_members(client: &mut Client<'_>, place: &mut Place, page: &mu
     let path = place.group.as_ref().map(|group| group.path.clone()).unwrap_or_default();
     let answer =
         queries::ask(client, &mut optional, |optional| queries::group_members(&path, optional, after.as_deref()));
-    learned(optional, place, page);
+    learned(optional, "members", &mut place.unknown_fields, page);
     let found = answer.and_then(connection::<GroupMember>).map(|list| Connection {
         edges: list
             .edges

@@ -68,10 +68,7 @@ fn role(found: &Groups, first: Option<&First>, settings: &Settings) -> Finding {
             _ => refusal.explanation(settings),
         }),
         Ok(Found::Nothing) => Finding::Fail(Explanation::new(NO_GROUP).hint(BE_AN_OWNER)),
-        Ok(Found::Named(group)) if group.parent_id.is_some() || group.kind.as_deref() == Some("user") => Finding::Fail(
-            Explanation::new(format!("{} is no top-level group, and seats are counted for those.", path(group)))
-                .hint("Enter the path of the group that pays for the seats."),
-        ),
+        Ok(Found::Named(group)) if !survey::is_top_level(group) => Finding::Fail(survey::not_top_level(group)),
         Ok(Found::Named(group)) => {
             let told = |found: &Namespace| found.plan.is_some();
             let trouble =

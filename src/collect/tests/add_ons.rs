@@ -252,9 +252,30 @@ fn a_field_that_is_unknown_is_left_out_once_and_for_the_whole_run() {
     assert_eq!((run.codes(), run.is_complete()), (vec!["fields-not-known"], true));
     let asked: Vec<bool> = run.script.queries()[1..].iter().map(|body| body.contains("lastDuoActivityOn")).collect();
     assert_eq!(asked, [true, false, false, false]);
-    assert_eq!(run.places.iter().map(|place| place.unknown_fields).collect::<Vec<_>>(), [0, 0, 1, 1]);
+    assert_eq!(run.places.iter().map(|place| place.unknown_of_holders).collect::<Vec<_>>(), [0, 0, 1, 1]);
     let after: Vec<bool> = run.script.queries()[1..].iter().map(|body| body.contains(r#""after":"p2""#)).collect();
     assert_eq!(after, [false, false, true, false]);
+}
+
+/// What the type of holders lacks was left out of other lists, too, which have it.
+#[test]
+fn what_holders_lack_other_people_may_have() {
+    let mut lines = opening(json(200, METADATA), json(200, MEMBER), json(403, FORBIDDEN));
+    lines.push(line(ONE_ROW, list([r#"{"id":1,"username":"root","name":"R","state":"active"}"#.to_owned()])));
+    lines.push(line("/api/graphql currentLicense", hidden("license")));
+    lines.push(pro(1));
+    lines.push(line("/api/graphql users(first", of_instance(&people(&[4], None))));
+    lines.push(holders(5, undefined("lastActivityOn")));
+    lines.push(holders(5, of_instance(&people(&[4], None))));
+    lines.push(line(group_list(10, 1, 50), last(groups_of([]))));
+    let run = Run::to_the_end(&wanted(), lines);
+    assert!(
+        run.warning("fields-not-known").message.contains("lastActivityOn of holders of add-ons"),
+        "{:?}",
+        run.warnings()
+    );
+    let place = run.places.last().unwrap();
+    assert_eq!((place.unknown_fields, place.unknown_of_holders), (0, 4));
 }
 
 /// GraphQL leaves rows out of a page that the caller may not see; the list goes on all the same.
