@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use host_sim::policy::limits::Limits;
+
 const HEAD: [&str; 4] = ["threat", "mechanism", "file", "test"];
 
 /// The rows of all tables that count, with their line numbers.
@@ -88,6 +90,33 @@ fn every_threat_points_to_a_mechanism_and_a_test() {
     assert!(count >= 25, "only {count} rows were found");
     let faults = faults(&text, root);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The names of a kind that no mechanism or threat of the table has in backquotes.
+fn without_row<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let rows = rows(text);
+    let named: HashSet<&str> =
+        rows.iter().flat_map(|(_, cells)| cells.iter().take(2)).flat_map(|cell| pointers(cell)).collect();
+    names.into_iter().filter(|name| !named.contains(name)).collect()
+}
+
+#[test]
+fn every_hostile_guest_and_every_limit_has_a_row() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut guests: Vec<String> = std::fs::read_dir(root.join("tests/guests/src/bin"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "honest")
+        .collect();
+    guests.sort_unstable();
+    assert!(guests.len() >= 15, "or this test looks in the wrong place");
+    assert_eq!(without_row(&text, guests.iter().map(String::as_str)), Vec::<&str>::new());
+    let limits = Limits::default().lines();
+    assert_eq!(without_row(&text, limits.iter().map(|line| line.name)), Vec::<&str>::new());
+    // One that stands only in a path, or in no row at all, is missed.
+    let table = "`a`\n| threat | mechanism | file | test |\n|---|---|---|---|\n| `b` | `c` | `d` | `e` |";
+    assert_eq!(without_row(table, ["a", "b", "c", "d", "e"]), ["a", "d", "e"]);
 }
 
 #[test]
