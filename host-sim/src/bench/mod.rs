@@ -5,3 +5,4 @@ mod honest;
 mod hostile;
 pub mod isolation;
 mod memory;
+mod verdict;
