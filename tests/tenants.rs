@@ -149,18 +149,32 @@ fn a_limits_file_counts_for_a_tenant() {
 #[test]
 fn isolation_is_measured_and_judged() {
     let small = ["--tenants", "2", "--users", "20", "--rounds", "1", "--collections", "1"];
-    let bench = |only: &str| Cli::new(["bench", "isolation", "--json", "--only", only]).args(small).run();
-    let ran = bench("sleeper");
+    let bench = |only: &[&str]| {
+        let only = only.iter().flat_map(|name| ["--only", name]);
+        Cli::new(["bench", "isolation", "--json"]).args(only).args(small).run()
+    };
+    let ran = bench(&["sleeper", "tls-silent", "two-lengths"]);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(ran.code, Some(if report["passed"] == true { 0 } else { 1 }), "{}", ran.stderr);
     let attacks = report["attacks"].as_array().unwrap();
     let names: Vec<_> = attacks.iter().map(|attack| attack["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["sleeper", "sleeper naps"]);
-    for attack in attacks {
-        assert_eq!(attack["ended"], "limit wall = 2000 ms");
+    assert_eq!(names, ["sleeper", "sleeper naps", "two-lengths", "tls-silent"]);
+    let ends = [
+        ("guest", "limit wall = 2000 ms"),
+        ("guest", "limit wall = 2000 ms"),
+        ("server", "failure: the answer is not HTTP: invalid content-length parsed"),
+        ("server", "limit wall = 2000 ms (no connection within 1 s)"),
+    ];
+    for (attack, (family, ended)) in attacks.iter().zip(ends) {
+        assert_eq!((&attack["family"], &attack["ended"]), (&family.into(), &ended.into()));
         assert_eq!((&attack["within_limits"], &attack["same_records"]), (&true.into(), &true.into()));
-        assert!(attack["ratio_median"].as_f64().unwrap() > 0.0);
+        let ratio = attack["ratio_median"].as_f64().unwrap();
+        assert!(ratio > 0.0);
+        // Once, or twice as many rounds each time; never again after a ratio within the bound.
+        let (measurements, rounds) = (attack["measurements"].as_u64().unwrap(), attack["rounds"].as_u64().unwrap());
+        assert_eq!(rounds, 1 << (measurements - 1));
+        assert!(ratio <= 1.5 || measurements == 3, "{attack}");
         assert!(attack["calls"].as_u64().unwrap() >= 4, "as many at once as the tenant may have");
     }
-    bench("nothing-of-this-name").assert_code(2);
+    bench(&["nothing-of-this-name"]).assert_code(2);
 }

@@ -49,8 +49,13 @@ pub enum CollectionError {
         last_failure: Option<NetworkFailure>,
     },
     /// The plugin passed a limit or crashed.
-    #[error(transparent)]
-    Call(#[from] CallError),
+    #[error("{error}")]
+    Call {
+        /// Which, or how.
+        error: CallError,
+        /// What the host saw on the network before, if anything went wrong there.
+        last_failure: Option<NetworkFailure>,
+    },
     /// The plugin broke the contract.
     #[error("the plugin broke the contract: {0}")]
     Contract(String),
@@ -98,9 +103,11 @@ impl Collection<'_> {
             let outcome = self.plugin.collect(self.network, self.config, cursor.as_ref()).await;
             bill.add(&outcome.bill);
             tracing::debug!(target: "bill", call = bill.calls, bill = %Bill::of(&outcome.bill).to_json(self.limits), "call");
-            let batch = match outcome.result? {
-                Ok(batch) => batch,
-                Err(Failure::RateLimited(failure)) => {
+            let last_failure = outcome.last_failure;
+            let batch = match outcome.result {
+                Err(error) => return Err(CollectionError::Call { error, last_failure }),
+                Ok(Ok(batch)) => batch,
+                Ok(Err(Failure::RateLimited(failure))) => {
                     let wait = failure
                         .retry_after
                         .map_or(DEFAULT_WAIT, |seconds| Duration::from_secs(u64::from(seconds)))
@@ -116,10 +123,7 @@ impl Collection<'_> {
                     bill.add_rate_limited(wait);
                     continue;
                 }
-                Err(failure) => {
-                    let last_failure = outcome.last_failure;
-                    return Err(CollectionError::Failure { failure: Box::new(failure), last_failure });
-                }
+                Ok(Err(failure)) => return Err(CollectionError::Failure { failure: Box::new(failure), last_failure }),
             };
             checker.batch(&batch, cursor.as_deref(), bill)?;
             sink.page(&batch)?;

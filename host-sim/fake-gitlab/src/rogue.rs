@@ -274,7 +274,7 @@ impl Wire {
                 }
                 self.send(b"\r\n{}").await
             }
-            Rogue::GzipBomb => self.send(&bytes::gzip_bomb()).await,
+            Rogue::GzipBomb => self.send(&bytes::GZIP_BOMB).await,
             Rogue::ResetInHead => self.then_reset(bytes::HEAD).await,
             Rogue::ResetInBody => self.then_reset(bytes::SHORT).await,
             Rogue::ResetInChunk => self.then_reset(bytes::BEGUN_CHUNK).await,

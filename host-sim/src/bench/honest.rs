@@ -34,6 +34,16 @@ pub(super) fn network(tenant: &Tenant, url: &str, secret: &str) -> Result<Networ
     Ok(tenant.network(Access { grant, injection: Some(injection) }))
 }
 
+/// The real plugin's settings for a GitLab at `url`.
+pub(super) async fn configured(plugin: &Plugin, url: String) -> Result<Configuration, BenchError> {
+    let values = [
+        FieldValue { key: "host_url".to_owned(), value: Input::Text(url) },
+        FieldValue { key: "token".to_owned(), value: Input::SecretSet },
+    ];
+    let config = plugin.configure(&values).await.result.map_err(|error| BenchError::Setup(error.to_string()))?;
+    config.map_err(|problems| BenchError::Setup(format!("the plugin refuses its settings: {problems:?}")))
+}
+
 /// One honest tenant.
 pub(super) struct Honest {
     gitlab: FakeGitlab,
@@ -69,13 +79,7 @@ impl Honest {
         let url = gitlab.base_url();
         let network = network(&tenant, &url, Tokens::ADMINISTRATOR)?;
         let plugin = tenant.plugin(plugin);
-        let values = [
-            FieldValue { key: "host_url".to_owned(), value: Input::Text(url) },
-            FieldValue { key: "token".to_owned(), value: Input::SecretSet },
-        ];
-        let config = plugin.configure(&values).await.result.map_err(|error| wrong(&error))?;
-        let config =
-            config.map_err(|problems| BenchError::Setup(format!("the plugin refuses its settings: {problems:?}")))?;
+        let config = configured(&plugin, url).await?;
         Ok(Arc::new(Self { gitlab, limits, plugin, network, config }))
     }
 

@@ -1,7 +1,7 @@
 //! Attacks: whatever is done by, or to, one tenant while others work.
 //!
 //! An attack is a plugin, a server, and settings. A family makes a list of them: [`guests`] has hostile plugins before a
-//! harmless server; a family of hostile servers would have the real plugin before each of them.
+//! harmless server; [`super::servers::servers`] has the real plugin before each hostile server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use super::isolation::BenchError;
 use crate::bill::Bill;
 use crate::collection::{Collection, CollectionError, PageSink};
 use crate::contract::{Batch, Configuration, Failure, explanation};
-use crate::engine::{CallError, Engine};
+use crate::egress::{Network, NetworkFailure, NetworkFailureKind};
+use crate::engine::{CallError, Engine, Plugin};
 use crate::plugin_build::Guest;
 use crate::policy::limits::Limits;
 use crate::tenant::Tenant;
@@ -52,21 +53,22 @@ pub(super) fn limits(engine: &Limits) -> Limits {
 
 /// One attack, ready to be made.
 pub(super) struct Attack {
-    /// The family.
+    /// Who is hostile: `guest` or `server`.
     pub(super) family: &'static str,
     /// Name of the guest or server, with its mode.
     pub(super) name: String,
-    attacker: Arc<Attacker>,
-    tenant: Tenant,
-    /// The server lives as long as the attack.
-    _server: Option<Server>,
+    pub(super) attacker: Arc<Attacker>,
+    pub(super) tenant: Tenant,
+    /// It ends when it is dropped, so it is kept as long as the attack.
+    pub(super) _server: Box<dyn Send + Sync>,
 }
 
-struct Attacker {
-    plugin: crate::engine::Plugin,
-    network: crate::egress::Network,
-    config: Configuration,
-    limits: Limits,
+/// What the attacked tenant calls, again and again.
+pub(super) struct Attacker {
+    pub(super) plugin: Plugin,
+    pub(super) network: Network,
+    pub(super) config: Configuration,
+    pub(super) limits: Limits,
 }
 
 /// How the calls of an attack ended.
@@ -118,7 +120,8 @@ pub(super) async fn guests(engine: &Engine, guests: &[Guest]) -> Result<Vec<Atta
             };
             let attacker = Attacker { plugin: tenant.plugin(&plugin), network, config, limits };
             let name = format!("{} {mode}", guest.name).trim_end().to_owned();
-            attacks.push(Attack { family: "guest", name, attacker: Arc::new(attacker), tenant, _server: Some(server) });
+            let _server = Box::new(server);
+            attacks.push(Attack { family: "guest", name, attacker: Arc::new(attacker), tenant, _server });
         }
     }
     Ok(attacks)
@@ -183,7 +186,7 @@ impl Attacker {
             let ways = match outcome {
                 // Stopped between two batches: that is no end of its own.
                 Err(CollectionError::Output(_)) => BTreeMap::new(),
-                Err(error) => BTreeMap::from([(words(&error), 1)]),
+                Err(error) => BTreeMap::from([(self.without_address(&words(&error)), 1)]),
                 Ok(_) if bill.more_denials > 0 || !bill.denials.is_empty() => {
                     BTreeMap::from([("returned, requests refused".to_owned(), 1)])
                 }
@@ -195,16 +198,31 @@ impl Attacker {
         }
         ends
     }
+
+    /// Without the server's address, whose port says nothing and is another one each time.
+    fn without_address(&self, words: &str) -> String {
+        self.config.allowed_origins.iter().fold(words.to_owned(), |words, origin| {
+            let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
+            words.replace(origin.as_str(), "it").replace(authority, "it")
+        })
+    }
 }
 
+/// How a collection ended, and what the host saw on the network, which names the limit more exactly than a plugin can.
 fn words(error: &CollectionError) -> String {
     match error {
-        CollectionError::Call(CallError::Limit { name, value }) => format!("limit {name} = {value}"),
-        CollectionError::Call(CallError::Trap(words)) => format!("trap: {words}"),
-        CollectionError::Call(CallError::Instantiate(words)) => format!("not started: {words}"),
-        CollectionError::Failure { failure, .. } => match failure.as_ref() {
-            Failure::DeniedByHost(_) => "denied by host".to_owned(),
-            other => format!("failure: {}", explanation(other).message),
+        CollectionError::Call { error: CallError::Limit { name, value }, last_failure } => {
+            let seen = last_failure.as_ref().map_or_else(String::new, |seen| format!(" ({})", seen.words));
+            format!("limit {name} = {value}{seen}")
+        }
+        CollectionError::Call { error: CallError::Trap(words), .. } => format!("trap: {words}"),
+        CollectionError::Call { error: CallError::Instantiate(words), .. } => format!("not started: {words}"),
+        CollectionError::Failure { failure, last_failure } => match (failure.as_ref(), last_failure) {
+            (_, Some(NetworkFailure { words, kind, .. })) if *kind != NetworkFailureKind::Denied => {
+                format!("failure: {words}")
+            }
+            (Failure::DeniedByHost(_), _) => "denied by host".to_owned(),
+            (other, _) => format!("failure: {}", explanation(other).message),
         },
         CollectionError::Contract(words) => format!("refused: {words}"),
         other => other.to_string(),

@@ -22,7 +22,7 @@ use super::honest::{Honest, Round};
 use super::hostile::{Attack, Ends};
 pub use super::verdict::MOST;
 use super::verdict::Verdict;
-use super::{hostile, memory};
+use super::{hostile, memory, servers};
 use crate::admission::Digest;
 use crate::bill::human_bytes;
 use crate::engine::{Engine, Plugin};
@@ -60,7 +60,7 @@ pub enum BenchError {
 /// What became of one attack, and of those beside it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
-    /// `guest`, or another family.
+    /// Who is hostile: `guest` or `server`.
     pub family: &'static str,
     /// Which one.
     pub name: String,
@@ -129,6 +129,7 @@ pub async fn run(
         honest.push(Honest::start(engine, plugin, number + 1, options.users, options.latency).await?);
     }
     let mut attacks = hostile::guests(engine, guests).await?;
+    attacks.extend(servers::servers(engine, plugin).await?);
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()));
     attacks.retain(|attack| wanted(&attack.name));
 

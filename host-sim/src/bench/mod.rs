@@ -5,4 +5,5 @@ mod honest;
 mod hostile;
 pub mod isolation;
 mod memory;
+mod servers;
 mod verdict;

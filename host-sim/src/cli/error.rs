@@ -185,7 +185,7 @@ impl From<CollectionError> for CommandError {
     fn from(error: CollectionError) -> Self {
         match error {
             CollectionError::Failure { failure, last_failure } => Self::of_failure(&failure, last_failure.as_ref()),
-            CollectionError::Call(error) => error.into(),
+            CollectionError::Call { error, .. } => error.into(),
             CollectionError::Output(error) => Self::output(&error),
             CollectionError::Contract(_) => {
                 Self::failed(error.to_string(), "this is a fault of the plugin; report it to its author")

@@ -50,7 +50,8 @@ impl<'a> Checker<'a> {
         self.batches += 1;
         if self.batches > self.limits.batches {
             let value = self.limits.batches.to_string();
-            return Err(CallError::Limit { name: "batches", value }.into());
+            let error = CallError::Limit { name: "batches", value };
+            return Err(CollectionError::Call { error, last_failure: None });
         }
         self.ends(batch, cursor, bill)?;
         self.size(batch, bill)?;

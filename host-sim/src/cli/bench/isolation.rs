@@ -1,4 +1,4 @@
-//! `bench isolation`: what one hostile tenant does to the others.
+//! `bench isolation`: what one tenant's hostile plugin or server does to the others.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use crate::engine::{Engine, EngineOptions};
 use crate::plugin_build::{self, BuildOptions};
 use crate::policy::limits::Limits;
 
-/// Honest tenants beside each hostile plugin: times, records, memory.
+/// Honest tenants beside each hostile plugin and server: times, records, memory.
 ///
-/// Runs honest tenants alone, then beside each hostile plugin of tests/guests in turn, all in this process.
+/// Runs honest tenants alone, then beside each attack in turn, all in this process: each hostile plugin of tests/guests
+/// before a harmless server, then the real plugin before each server that breaks HTTP or TLS.
 ///
-/// Each honest tenant is the real plugin with a stand-in of its own on loopback. The attacked tenant has as many hostile
+/// Each honest tenant is the real plugin with a stand-in of its own on loopback. The attacked tenant has as many
 /// calls at once as it may have, each begun again when it has ended. For each attack are printed: how its calls usually
 /// ended, how many did, the longest; the honest tenants' time as a ratio to their time alone, of the median and of the most
 /// slowed-down tenant; how often that was measured; whether their records are the same; the largest memory of the process.
@@ -29,7 +30,7 @@ use crate::policy::limits::Limits;
 /// the process takes without an attack, and what the attacked tenant's calls may take.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo sim bench isolation\n  \
-    cargo sim bench isolation --only endless_loop --rounds 9\n  \
+    cargo sim bench isolation --only endless_loop --only slow-body --rounds 9\n  \
     cargo sim bench isolation --json > isolation.json")]
 pub(in crate::cli) struct Args {
     /// Honest tenants
