@@ -31,7 +31,7 @@ contained! {
     computing: endless_loop, endless_recursion, honest, hostcall_storm, sleeper, trap;
     delivering: endless_paging, huge_result, wrong_records;
     stealing: secret_thief;
-    taking: handle_leak, huge_headers, memory_bomb, table_growth;
+    taking: handle_leak, hoarder, huge_headers, memory_bomb, table_growth;
 }
 
 #[test]

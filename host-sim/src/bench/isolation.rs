@@ -158,9 +158,10 @@ pub async fn run(
 }
 
 /// What the calls of one tenant may take of this process: guest memory, and what is copied out of it, which is there as
-/// copied, as taken apart into records, and on its way between the two.
+/// copied, as taken apart into records, and on its way between the two; and what the host keeps for the guest.
 fn calls_bytes(limits: &Limits) -> u64 {
-    let call = limits.memory_bytes.saturating_add(limits.hostcall_bytes.saturating_mul(3));
+    let copied = limits.hostcall_bytes.saturating_mul(3);
+    let call = limits.memory_bytes.saturating_add(copied).saturating_add(limits.kept_bytes());
     u64::try_from(call.saturating_mul(limits.calls)).unwrap_or(u64::MAX)
 }
 

@@ -19,7 +19,10 @@ use super::{Access, Network};
 use crate::policy::origin::{Origin, OriginError};
 use crate::policy::path::PathError;
 use crate::policy::request::{self, Refusal, Rules, Wanted};
-use crate::policy::{fields, limits::Limits};
+use crate::policy::{
+    fields,
+    limits::{BODY_PIECE, Limits},
+};
 use crate::tenant::pace::Paced;
 
 /// Egress of one call.
@@ -108,6 +111,10 @@ impl WasiHttpHooks for Hooks {
     /// Asked for every field that a guest writes, be it in a head or in trailers, and for every one it would be shown.
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         Arc::new(|name| fields::is_forbidden(name.as_str()))
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_PIECE
     }
 
     fn send_request(

@@ -12,6 +12,7 @@
 mod call;
 mod dump;
 mod state;
+mod written;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -182,7 +183,7 @@ fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     io::streams::add_to_linker::<_, Table>(linker, State::table)?;
     http::types::add_to_linker::<_, WasiHttp>(linker, &LinkOptions::default().into(), State::http)?;
     http::outgoing_handler::add_to_linker::<_, WasiHttp>(linker, State::http)?;
-    Ok(())
+    written::link(linker)
 }
 
 /// A compiled plugin, ready to be instantiated for each call.

@@ -24,6 +24,7 @@ pub(crate) struct State {
     clocks: WasiClocksCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
+    pub(super) limits: Arc<Limits>,
     pub(super) cpu: CpuMeter,
     pub(super) memory: MemoryMeter,
 }
@@ -39,6 +40,7 @@ impl State {
             clocks: hooks.clocks(),
             http,
             hooks,
+            limits: Arc::clone(limits),
             cpu: CpuMeter { limit: limits.cpu, used: Duration::ZERO, since: None, interrupted: false },
             memory: MemoryMeter { limits: Arc::clone(limits), peak: 0, refused: None },
         }

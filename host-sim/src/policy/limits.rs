@@ -110,6 +110,10 @@ impl Amount for Duration {
     }
 }
 
+/// Most of a body that the host takes at once, bytes. It keeps up to three such pieces of each body that is not sent yet,
+/// of which a guest may have hundreds; a query is one piece.
+pub const BODY_PIECE: usize = 16 * 1024;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const SECOND: Duration = Duration::from_secs(1);
@@ -204,8 +208,10 @@ limits! {
     response_head_bytes: usize = 64 * KIB, "bytes", ALIVE, "the response is refused";
     /// Header fields of one response.
     response_headers: usize = 100, "count", ALIVE, "the response is refused";
-    /// Memory of one set of header fields on the guest's side, bytes.
-    fields_bytes: usize = 128 * KIB, "bytes", ALIVE, "the call ends";
+    /// Method, scheme, authority and path of a request that the guest prepares, each, bytes. The host keeps them.
+    target_bytes: usize = 8 * KIB, "bytes", ALIVE, "the guest cannot write it";
+    /// Memory of one set of header fields that the guest writes, bytes. The host keeps it.
+    fields_bytes: usize = 16 * KIB, "bytes", ALIVE, "the call ends";
     /// Establishing a connection: name look-up, TCP and TLS together.
     connect: Duration = SECOND.saturating_mul(10), "ms", WAITS, "the request fails";
     /// Until the head of a response has come, connecting included.
@@ -247,6 +253,14 @@ impl Limits {
     #[must_use]
     pub fn only_warns(&self, name: &str) -> bool {
         self.mode(name) == Mode::Warn
+    }
+
+    /// Most that the host keeps of what the guest of one call prepares for sending, bytes: every entry of its table a
+    /// request, with fields and the four parts of its target as long as may be, and every third one with a body.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        let request = self.fields_bytes.saturating_add(self.target_bytes.saturating_mul(4));
+        self.host_table_entries.saturating_mul(request.saturating_add(BODY_PIECE))
     }
 
     /// Has a limit enforced, or has it warn.
