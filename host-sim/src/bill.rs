@@ -26,8 +26,10 @@ pub struct CallBill {
     pub peak_memory: usize,
     /// Connections opened by the tenant meanwhile.
     pub connections_opened: u64,
-    /// Requests, in the order in which they ended.
+    /// The first requests, in the order in which they ended.
     pub requests: Vec<RequestRecord>,
+    /// Requests that are not among `requests`, and whose bytes are counted nowhere but in the limits.
+    pub more_requests: u64,
     /// Refusals.
     pub denials: Vec<Denial>,
     /// Refusals that are not among `denials`, which keep the first of a call.
@@ -158,13 +160,17 @@ impl Bill {
             bytes += request.bytes;
             self.response_bytes_largest = self.response_bytes_largest.max(request.bytes);
         }
+        if call.more_requests > 0 {
+            *self.requests.entry("others".to_owned()).or_default() += call.more_requests;
+        }
+        let more = usize::try_from(call.more_requests).unwrap_or(usize::MAX);
         self.requests_unfinished += call.unfinished;
         self.repeats += call.repeats;
-        self.requests_most_in_call = self.requests_most_in_call.max(call.requests.len());
+        self.requests_most_in_call = self.requests_most_in_call.max(call.requests.len().saturating_add(more));
         self.response_bytes += bytes;
         self.response_bytes_most_in_call = self.response_bytes_most_in_call.max(bytes);
         self.connections_opened += call.connections_opened;
-        self.connections_reused += sent.saturating_sub(call.connections_opened);
+        self.connections_reused += sent.saturating_add(call.more_requests).saturating_sub(call.connections_opened);
         let room = MOST_DENIALS.saturating_sub(self.denials.len());
         self.denials.extend(call.denials.iter().take(room).cloned());
         let left = u64::try_from(call.denials.len().saturating_sub(room)).unwrap_or(u64::MAX);
@@ -465,6 +471,7 @@ mod tests {
             requests: paths.collect(),
             denials: vec![denial; 60],
             more_denials: 7,
+            more_requests: 5,
             limits_passed: [("requests", 2)].into(),
             ..CallBill::default()
         };
@@ -472,7 +479,7 @@ mod tests {
         bill.add(&call);
         bill.add(&call);
         assert_eq!((bill.denials.len(), bill.more_denials), (MOST_DENIALS, 20 + 14));
-        assert_eq!((bill.requests.len(), bill.requests.get("others")), (MOST_REQUESTS + 1, Some(&10)));
+        assert_eq!((bill.requests.len(), bill.requests.get("others")), (MOST_REQUESTS + 1, Some(&20)));
         let text = bill.to_text(&Limits::default());
         assert!(text.contains("refused requests       134\n") && text.contains("and 34 more"), "{text}");
         assert!(text.contains("limit passed, warned   requests, 4 times"), "{text}");

@@ -14,6 +14,22 @@ use serde::Serialize;
 /// Most refusals of one call that are kept one by one; further ones are counted. A plugin may provoke any number.
 pub const MOST_DENIALS: usize = 100;
 
+/// Most requests of one call that are kept one by one; further ones are counted. So many there are only where the limit on
+/// requests but warns.
+const MOST_REQUESTS: usize = 10_000;
+
+/// Longest text that is kept of what a plugin or a server wrote, characters.
+const LONGEST: usize = 400;
+
+/// The beginning of a text that may be of any length.
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
 /// One request that left the sandbox, or tried to.
 #[derive(Debug, Clone, Serialize)]
 pub struct RequestRecord {
@@ -94,13 +110,15 @@ pub struct NetworkFailure {
 
 #[derive(Debug, Default)]
 struct Entries {
+    /// The first few, as `denials`.
     requests: Vec<RequestRecord>,
+    more_requests: u64,
     /// The first few: a plugin may provoke any number, and this is the host's memory.
     denials: Vec<Denial>,
     more_denials: u64,
     warned: BTreeMap<&'static str, u64>,
     last_failure: Option<NetworkFailure>,
-    /// What was asked for, as hashes: the addresses themselves have queries.
+    /// What was asked for first, as hashes: the addresses themselves have queries.
     asked: HashSet<u64>,
     repeats: u64,
 }
@@ -138,7 +156,13 @@ impl Ledger {
         let mut hasher = DefaultHasher::new();
         request.uri().hash(&mut hasher);
         let hash = hasher.finish();
-        self.with(|entries| entries.repeats += u64::from(!entries.asked.insert(hash)));
+        self.with(|entries| {
+            let known = entries.asked.contains(&hash);
+            entries.repeats += u64::from(known);
+            if !known && entries.asked.len() < MOST_REQUESTS {
+                entries.asked.insert(hash);
+            }
+        });
     }
 
     /// GET requests so far that asked again for what had been asked for.
@@ -146,7 +170,9 @@ impl Ledger {
         self.with(|entries| entries.repeats)
     }
 
-    pub(super) fn request(&self, record: RequestRecord) {
+    pub(super) fn request(&self, mut record: RequestRecord) {
+        cut(&mut record.path);
+        record.error.as_mut().into_iter().for_each(cut);
         tracing::debug!(
             target: "egress",
             method = %record.method,
@@ -158,10 +184,17 @@ impl Ledger {
             error = record.error.as_deref(),
             "request"
         );
-        self.with(|entries| entries.requests.push(record));
+        self.with(|entries| {
+            if entries.requests.len() < MOST_REQUESTS {
+                entries.requests.push(record);
+            } else {
+                entries.more_requests += 1;
+            }
+        });
     }
 
-    pub(super) fn deny(&self, denial: Denial) {
+    pub(super) fn deny(&self, mut denial: Denial) {
+        [&mut denial.target, &mut denial.message, &mut denial.hint].into_iter().for_each(cut);
         tracing::debug!(target: "egress", code = ?denial.code, target = %denial.target, why = %denial.message, "denied");
         self.with(|entries| {
             let kind = match denial.code {
@@ -178,7 +211,12 @@ impl Ledger {
         });
     }
 
-    /// The requests so far.
+    /// Requests beyond those that are kept.
+    pub fn more_requests(&self) -> u64 {
+        self.with(|entries| entries.more_requests)
+    }
+
+    /// The first requests.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.with(|entries| entries.requests.clone())
     }
@@ -187,7 +225,7 @@ impl Ledger {
     pub fn unfinished(&self) -> u64 {
         let told = self.with(|entries| {
             let listed = u64::try_from(entries.requests.len() + entries.denials.len()).unwrap_or(u64::MAX);
-            listed.saturating_add(entries.more_denials)
+            listed.saturating_add(entries.more_denials).saturating_add(entries.more_requests)
         });
         self.admitted.load(Ordering::Relaxed).saturating_sub(told)
     }
@@ -213,7 +251,8 @@ impl Ledger {
     }
 
     pub(super) fn failed(&self, kind: NetworkFailureKind, words: &str) {
-        let words = words.to_owned();
+        let mut words = words.to_owned();
+        cut(&mut words);
         self.with(|entries| entries.last_failure = Some(NetworkFailure { kind, words, hint: None }));
     }
 
@@ -230,7 +269,54 @@ pub(super) fn milliseconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Ledger;
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Denial, DenialCode, LONGEST, Ledger, MOST_REQUESTS, NetworkFailureKind, RequestRecord};
+
+    #[test]
+    fn of_what_a_plugin_writes_the_beginning_is_kept() {
+        let long = "ä".repeat(1 << 20);
+        let ledger = Ledger::default();
+        ledger.deny(Denial {
+            code: DenialCode::Method,
+            target: long.clone(),
+            message: long.clone(),
+            hint: long.clone(),
+        });
+        let words = |ledger: &Ledger| ledger.last_failure().unwrap().words;
+        let denial = ledger.denials().pop().unwrap();
+        for text in [&denial.target, &denial.message, &denial.hint, &words(&ledger)] {
+            assert_eq!(*text, format!("{}…", "ä".repeat(LONGEST)));
+        }
+        let whole = "ä".repeat(LONGEST);
+        ledger.failed(NetworkFailureKind::Other, &whole);
+        assert_eq!(words(&ledger), whole);
+        ledger.failed(NetworkFailureKind::Other, &long);
+        assert_eq!(words(&ledger).chars().count(), LONGEST + 1);
+        ledger.request(RequestRecord { path: long.clone(), error: Some(long), ..record() });
+        let kept = ledger.requests().pop().unwrap();
+        assert_eq!([kept.path, kept.error.unwrap()].map(|text| text.chars().count()), [LONGEST + 1; 2]);
+    }
+
+    fn record() -> RequestRecord {
+        let (method, origin, path) = ("GET".to_owned(), "https://gitlab.example.com".to_owned(), "/".to_owned());
+        RequestRecord { method, origin, path, status: Some(200), bytes: 0, ms: 0, error: None }
+    }
+
+    #[test]
+    fn of_any_number_of_requests_the_first_are_kept_and_the_others_counted() {
+        let ledger = Ledger::default();
+        for number in 0..MOST_REQUESTS + 7 {
+            ledger.admit(0);
+            ledger.ask(&http::Request::get(format!("https://gitlab.example.com/{number}")).body(()).unwrap());
+            ledger.request(record());
+        }
+        assert_eq!((ledger.requests().len(), ledger.more_requests()), (MOST_REQUESTS, 7));
+        assert_eq!((ledger.unfinished(), ledger.repeats()), (0, 0));
+        assert_eq!(ledger.with(|entries| entries.asked.len()), MOST_REQUESTS);
+        ledger.ask(&http::Request::get("https://gitlab.example.com/0").body(()).unwrap());
+        assert_eq!(ledger.repeats(), 1);
+    }
 
     #[test]
     fn a_budget_is_used_up_to_the_last_and_not_beyond() {

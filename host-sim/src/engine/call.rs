@@ -162,6 +162,7 @@ impl Plugin {
                 .map_or(0, |network| network.client.connections_opened())
                 .saturating_sub(opened_before),
             requests: ledger.requests(),
+            more_requests: ledger.more_requests(),
             denials: ledger.denials(),
             more_denials: ledger.more_denials(),
             unfinished: ledger.unfinished(),
@@ -170,7 +171,8 @@ impl Plugin {
         };
         turn.warned.iter().for_each(|name| *bill.limits_passed.entry(name).or_default() += 1);
         if let Some(share) = &self.share {
-            let sent = u64::try_from(bill.requests.len()).unwrap_or(u64::MAX).saturating_add(bill.unfinished);
+            let kept = u64::try_from(bill.requests.len()).unwrap_or(u64::MAX);
+            let sent = kept.saturating_add(bill.more_requests).saturating_add(bill.unfinished);
             share.spend(sent, bill.busy);
         }
         if let Some(pace) = pace {
