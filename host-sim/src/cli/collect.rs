@@ -42,13 +42,42 @@ pub(super) struct Args {
 /// Passes pages on, and keeps what a person should be told.
 struct Watched {
     output: Box<Output>,
-    warnings: Vec<String>,
+    warnings: Warnings,
+}
+
+/// The first warnings of a run, and how many came after them: a plugin may give any number.
+#[derive(Debug, Default)]
+struct Warnings {
+    first: Vec<String>,
+    more: u64,
+}
+
+impl Warnings {
+    /// Most that are kept. More are not read on a terminal; where warnings are records, all of them are in the output.
+    const MOST: usize = 100;
+    /// Most characters of one.
+    const LONGEST: usize = 1_000;
+
+    fn add(&mut self, message: &str) {
+        if self.first.len() < Self::MOST {
+            self.first.push(message.chars().take(Self::LONGEST).collect());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn tell(&self) {
+        self.first.iter().for_each(|warning| terminal::warning(warning));
+        if self.more > 0 {
+            terminal::warning(&format!("and {} more", self.more));
+        }
+    }
 }
 
 impl PageSink for Watched {
     fn page(&mut self, batch: &Batch) -> std::io::Result<()> {
         self.output.page(batch)?;
-        self.warnings.extend(batch.warnings.iter().map(|warning| warning.message.clone()));
+        batch.warnings.iter().for_each(|warning| self.warnings.add(&warning.message));
         Ok(())
     }
 }
@@ -76,7 +105,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
             return Ok(exit_code(partial));
         }
     };
-    let mut sink = Watched { output, warnings: Vec::new() };
+    let mut sink = Watched { output, warnings: Warnings::default() };
     let mut bill = Bill::default();
     let outcome = {
         let mut progress = ProgressLine::start();
@@ -166,7 +195,7 @@ fn finish(sink: Watched, summary: &Summary, format: Format) -> Result<ExitCode, 
     let partial = summary.completeness == Completeness::Partial;
     // In the record forms the warnings are records; in the others they would be lost.
     if partial || matches!(format, Format::Csv | Format::Table) {
-        sink.warnings.iter().for_each(|warning| terminal::warning(warning));
+        sink.warnings.tell();
     }
     sink.output.finish(partial).map_err(|error| CommandError::output(&error))?;
     Ok(exit_code(partial))
@@ -178,5 +207,18 @@ fn exit_code(partial: bool) -> ExitCode {
         ExitCode::from(3)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Warnings;
+
+    #[test]
+    fn of_any_number_of_warnings_the_first_are_kept() {
+        let mut warnings = Warnings::default();
+        (0..Warnings::MOST + 7).for_each(|_| warnings.add(&"ä".repeat(1 << 16)));
+        assert_eq!((warnings.first.len(), warnings.more), (Warnings::MOST, 7));
+        assert!(warnings.first.iter().all(|warning| warning.chars().count() == Warnings::LONGEST));
     }
 }

@@ -7,7 +7,8 @@
 //! Does not judge what is odd and possible: any number, any character in a name. What steers a terminal is taken out
 //! where a terminal is written to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -19,8 +20,12 @@ use crate::contract::{Assignment, Batch, Counts, Entry, Pool, Source, User};
 use crate::engine::CallError;
 use crate::policy::limits::Limits;
 
-/// Most pools of one run. All that is kept from batch to batch is their ids, so that these must not grow without end.
+/// Most pools of one run. They are what is kept from batch to batch, here by a hash and by others whole, so that they must
+/// not grow without end.
 const MOST_POOLS: usize = 100_000;
+
+/// Most bytes of text of all pools of one run, each as it was delivered last. So many pools of a usual length have a third.
+const MOST_POOL_TEXT: usize = 64 << 20;
 
 /// The checks of one run, and what they keep from batch to batch.
 pub(super) struct Checker<'a> {
@@ -29,12 +34,16 @@ pub(super) struct Checker<'a> {
     from_start: bool,
     batches: u64,
     source: bool,
-    pools: HashSet<String>,
+    /// Bytes of text by the hash of the id, keyed anew for each run, so that no plugin finds two ids with one hash.
+    pools: HashMap<u64, usize>,
+    pool_text: usize,
+    hasher: RandomState,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(limits: &'a Limits, from_start: bool) -> Self {
-        Self { limits, from_start, batches: 0, source: false, pools: HashSet::new() }
+        let (pools, hasher) = (HashMap::new(), RandomState::new());
+        Self { limits, from_start, batches: 0, source: false, pools, pool_text: 0, hasher }
     }
 
     /// Checks the batch that came after `cursor`, and counts it on the bill.
@@ -122,10 +131,7 @@ impl<'a> Checker<'a> {
                 }
                 Entry::Pool(pool) => {
                     of_pool(pool)?;
-                    self.pools.insert(pool.pool_id.clone());
-                    if self.pools.len() > MOST_POOLS {
-                        return broken(format!("more than {MOST_POOLS} pools"));
-                    }
+                    self.keep(pool)?;
                 }
                 Entry::User(user) => {
                     of_user(user)?;
@@ -137,7 +143,7 @@ impl<'a> Checker<'a> {
                         let user = shown(&assignment.user_id);
                         return broken(format!("an assignment of user {user}, who is not before it in its batch"));
                     }
-                    if self.from_start && !self.pools.contains(&assignment.pool_id) {
+                    if self.from_start && !self.pools.contains_key(&self.hasher.hash_one(&assignment.pool_id)) {
                         let pool = shown(&assignment.pool_id);
                         return broken(format!("an assignment in pool {pool}, which is not before it"));
                     }
@@ -146,6 +152,28 @@ impl<'a> Checker<'a> {
         }
         Ok(())
     }
+}
+
+impl Checker<'_> {
+    fn keep(&mut self, pool: &Pool) -> Result<(), CollectionError> {
+        let bytes = pool_text(pool);
+        let before = self.pools.insert(self.hasher.hash_one(&pool.pool_id), bytes).unwrap_or(0);
+        self.pool_text = self.pool_text.saturating_sub(before).saturating_add(bytes);
+        if self.pools.len() > MOST_POOLS {
+            return broken(format!("more than {MOST_POOLS} pools"));
+        }
+        if self.pool_text > MOST_POOL_TEXT {
+            return broken(format!("more than {MOST_POOL_TEXT} bytes of pools"));
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of all texts of a pool.
+fn pool_text(pool: &Pool) -> usize {
+    let texts = [&pool.pool_id, &pool.scope_id, &pool.scope_name, &pool.product, &pool.feature];
+    // Days have been checked.
+    texts.into_iter().chain(&pool.plan_code).map(String::len).sum()
 }
 
 fn broken<T>(what: impl Into<String>) -> Result<T, CollectionError> {
@@ -357,6 +385,38 @@ mod tests {
         assert!(run(true, source(), pool()).is_ok());
         assert!(run(true, pool(), source()).is_err(), "not first");
         assert!(run(true, source(), source()).is_err(), "twice");
+    }
+
+    #[test]
+    fn pools_are_bounded_in_number_and_text_and_kept_as_hashes() {
+        let limits = Limits { batch_entries: 200_000, text_bytes: 1 << 20, ..Limits::default() };
+        let pools = |count: usize, bytes: usize| {
+            let pool = |number: usize| Pool {
+                pool_id: format!("{}{number:06}", "0".repeat(bytes - 6)),
+                ..Pool {
+                    scope_id: String::new(),
+                    scope_name: String::new(),
+                    product: String::new(),
+                    feature: String::new(),
+                    plan_code: None,
+                    ..samples::pool()
+                }
+            };
+            samples::batch((0..count).map(|number| Entry::Pool(pool(number))).collect())
+        };
+        let run = |batches: &[Batch]| {
+            let (mut checker, mut bill) = (Checker::new(&limits, true), Bill::default());
+            let next = |batch: &Batch| Batch { next: Some("a".to_owned()), ..batch.clone() };
+            batches.iter().try_for_each(|batch| checker.batch(&next(batch), None, &mut bill))
+        };
+        assert!(run(&[pools(super::MOST_POOLS, 6)]).is_ok());
+        let error = run(&[pools(super::MOST_POOLS + 1, 6)]).unwrap_err().to_string();
+        assert!(error.ends_with("more than 100000 pools"), "{error}");
+        // The same pools again are the same text.
+        let half = pools(super::MOST_POOL_TEXT >> 21, 1 << 20);
+        assert!(run(&[half.clone(), half.clone(), half.clone()]).is_ok());
+        let error = run(&[half, pools((super::MOST_POOL_TEXT >> 21) + 1, (1 << 20) - 1)]).unwrap_err().to_string();
+        assert!(error.ends_with("more than 67108864 bytes of pools"), "{error}");
     }
 
     #[test]
