@@ -117,11 +117,9 @@ impl MeteredBody {
     }
 }
 
-impl Body for MeteredBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+impl MeteredBody {
+    /// The next frame, which may be an empty one.
+    fn poll_any(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.open.is_none() {
             return Poll::Ready(None);
         }
@@ -182,6 +180,21 @@ impl Body for MeteredBody {
                     }
                     Err(trailers) => trailers,
                 })))
+            }
+        }
+    }
+}
+
+impl Body for MeteredBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        loop {
+            let frame = ready!(self.as_mut().poll_any(context));
+            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+            if !matches!(&frame, Some(Ok(frame)) if is_empty(frame)) {
+                return Poll::Ready(frame);
             }
         }
     }

@@ -1,47 +1,48 @@
 //! Keeps the credential out of answers: a server, or a proxy that debugs, may echo what it was sent.
 //!
-//! Each occurrence is overwritten with asterisks of the same length, so that lengths and the shape of any JSON stay. What
-//! may be the beginning of an occurrence at the end of a piece is held back until the next piece tells.
+//! Each occurrence is overwritten with asterisks of the same length, so that lengths and the shape of any JSON stay. As many
+//! bytes as may be the beginning of an occurrence are held back until the next piece tells, whatever they are: were it
+//! only those that do begin one, the lengths of the pieces would tell a guest which of its guesses are right.
+
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use zeroize::Zeroizing;
 
-/// Shorter texts are no credentials, and would be found in ordinary words.
-const SHORTEST: usize = 8;
+use super::Secret;
 
-/// A stream of bytes with one text masked in it.
+/// A stream of bytes with a secret masked in it.
 pub(super) struct Mask {
-    /// Empty when there is nothing to mask.
-    secret: Zeroizing<Vec<u8>>,
+    /// None when there is nothing to mask.
+    secret: Option<Secret>,
+    /// The end of what came, as it came.
     held: BytesMut,
+    /// How many bytes at the beginning of `held` belong to an occurrence that begins before it.
+    covered: usize,
 }
 
 impl Mask {
-    pub(super) fn new(secret: Option<&[u8]>) -> Self {
-        let secret = secret.filter(|secret| secret.len() >= SHORTEST).unwrap_or_default();
-        Self { secret: Zeroizing::new(secret.to_vec()), held: BytesMut::new() }
+    pub(super) fn new(secret: Option<Secret>) -> Self {
+        let secret = secret.filter(|secret| longest(secret) > 0);
+        Self { secret, held: BytesMut::new(), covered: 0 }
     }
 
-    /// What may be passed on after the next piece.
+    /// What may be passed on after the next piece; its length tells nothing but the lengths of the pieces.
     pub(super) fn feed(&mut self, piece: Bytes) -> Bytes {
-        if self.secret.is_empty() {
-            return piece;
-        }
-        if self.held.is_empty() && !contains(&piece, &self.secret) && self.begun(&piece) == 0 {
-            // The usual case, without a copy.
-            return piece;
-        }
-        let mut bytes = std::mem::take(&mut self.held);
+        let Some(secret) = self.secret.clone() else { return piece };
+        let mut bytes = BytesMut::with_capacity(self.held.len() + piece.len());
+        bytes.extend_from_slice(&self.held);
         bytes.extend_from_slice(&piece);
-        overwrite(&mut bytes, &self.secret);
-        let keep = self.begun(&bytes);
-        self.held = bytes.split_off(bytes.len() - keep);
-        bytes.freeze()
+        // What begins before this place is there as a whole.
+        let place = (bytes.len() + 1).saturating_sub(longest(&secret));
+        self.pass(bytes, place, &secret)
     }
 
     /// What was held back, once there is no next piece.
     pub(super) fn finish(&mut self) -> Bytes {
-        std::mem::take(&mut self.held).freeze()
+        let Some(secret) = self.secret.clone() else { return Bytes::new() };
+        let bytes = std::mem::take(&mut self.held);
+        let place = bytes.len();
+        self.pass(bytes, place, &secret)
     }
 
     /// Whether something is held back.
@@ -49,31 +50,56 @@ impl Mask {
         !self.held.is_empty()
     }
 
-    /// Length of the longest end of `bytes` that is a beginning of the secret.
-    fn begun(&self, bytes: &[u8]) -> usize {
-        let longest = bytes.len().min(self.secret.len() - 1);
-        (1..=longest).rev().find(|length| bytes.ends_with(self.secret.get(..*length).unwrap_or_default())).unwrap_or(0)
+    /// Passes on what is before `place` and holds the rest.
+    fn pass(&mut self, mut bytes: BytesMut, place: usize, secret: &Secret) -> Bytes {
+        let mut found = occurrences(&bytes, secret);
+        found.retain(|range| range.start < place);
+        found.push(0..self.covered);
+        let end = found.iter().map(|range| range.end).max().unwrap_or_default();
+        self.covered = end.saturating_sub(place);
+        // A copy, since a part would keep all of it in memory.
+        self.held = BytesMut::from(bytes.get(place..).unwrap_or_default());
+        bytes.truncate(place);
+        overwrite(&mut bytes, found);
+        bytes.freeze()
     }
 }
 
-/// `bytes` with the secret masked, all at once.
-pub(super) fn masked(bytes: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
-    if secret.len() < SHORTEST || !contains(bytes, secret) {
+/// `bytes` with the secret masked, all at once; none if it is not in them.
+pub(super) fn masked(bytes: &[u8], secret: &Secret) -> Option<Vec<u8>> {
+    let found = occurrences(bytes, secret);
+    if found.is_empty() {
         return None;
     }
     let mut bytes = bytes.to_vec();
-    overwrite(&mut bytes, secret);
+    overwrite(&mut bytes, found);
     Some(bytes)
 }
 
-fn contains(bytes: &[u8], secret: &[u8]) -> bool {
-    memchr::memmem::find(bytes, secret).is_some()
+/// Length of the longest text to look for, in bytes; 0 when there is none.
+fn longest(secret: &Secret) -> usize {
+    secret.spellings().iter().map(|spelling| spelling.len()).max().unwrap_or_default()
 }
 
-fn overwrite(bytes: &mut [u8], secret: &[u8]) {
-    let places: Vec<usize> = memchr::memmem::find_iter(bytes, secret).collect();
-    for place in places {
-        if let Some(found) = bytes.get_mut(place..place + secret.len()) {
+/// Where the secret is, in any spelling, with those that overlap.
+fn occurrences(bytes: &[u8], secret: &Secret) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for spelling in secret.spellings() {
+        let finder = memchr::memmem::Finder::new(spelling.as_bytes());
+        let mut from = 0;
+        while let Some(place) = bytes.get(from..).and_then(|rest| finder.find(rest)) {
+            let start = from + place;
+            found.push(start..start + spelling.len());
+            from = start + 1;
+        }
+    }
+    found
+}
+
+fn overwrite(bytes: &mut [u8], found: Vec<Range<usize>>) {
+    let length = bytes.len();
+    for range in found {
+        if let Some(found) = bytes.get_mut(range.start..range.end.min(length)) {
             found.fill(b'*');
         }
     }
@@ -81,12 +107,16 @@ fn overwrite(bytes: &mut [u8], secret: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
-    const SECRET: &[u8] = b"glpat-abab";
+    fn mask(secret: &str) -> Mask {
+        Mask::new(Some(Secret::new(secret.to_owned()).unwrap()))
+    }
 
-    fn stream(pieces: &[&[u8]]) -> Vec<u8> {
-        let mut mask = Mask::new(Some(SECRET));
+    fn stream(secret: &str, pieces: &[&[u8]]) -> Vec<u8> {
+        let mut mask = mask(secret);
         let mut out = Vec::new();
         for piece in pieces {
             out.extend_from_slice(&mask.feed(Bytes::copy_from_slice(piece)));
@@ -96,29 +126,61 @@ mod tests {
         out
     }
 
-    #[test]
-    fn masked_wherever_it_is_cut() {
-        let text = b"a glpat-abab, glpat-glpat-abab and glpat-aba and glpat-ababab";
-        let expected = b"a **********, glpat-********** and glpat-aba and **********ab";
+    /// The same text in three pieces, cut wherever it can be, and byte by byte.
+    fn assert_masked(secret: &str, text: &str, expected: &str) {
+        let (text, expected) = (text.as_bytes(), expected.as_bytes());
         for first in 0..=text.len() {
             for second in first..=text.len() {
                 let (head, rest) = text.split_at(first);
                 let (middle, tail) = rest.split_at(second - first);
-                assert_eq!(stream(&[head, middle, tail]), expected, "{first} {second}");
+                assert_eq!(stream(secret, &[head, middle, tail]), expected, "{first} {second}");
             }
         }
         let bytes: Vec<&[u8]> = text.chunks(1).collect();
-        assert_eq!(stream(&bytes), expected);
+        assert_eq!(stream(secret, &bytes), expected);
+        let all = masked(text, &Secret::new(secret.to_owned()).unwrap());
+        assert_eq!(all.as_deref().unwrap_or(text), expected);
+    }
+
+    #[test]
+    fn masked_wherever_it_is_cut() {
+        assert_masked(
+            "glpat-abab",
+            "a glpat-abab, glpat-glpat-abab and glpat-aba and glpat-ababab",
+            "a **********, glpat-********** and glpat-aba and **********ab",
+        );
+        assert_masked("abababab", "-ababababab-abababa-", "-**********-abababa-");
+    }
+
+    /// A guest that has its guesses echoed must not be told by the lengths how far each of them is right.
+    #[test]
+    fn the_lengths_of_the_pieces_tell_nothing_of_the_secret() {
+        let lengths = |pieces: &[&str]| {
+            let mut mask = mask("glpat-abab");
+            let mut lengths: Vec<usize> =
+                pieces.iter().map(|piece| mask.feed(Bytes::copy_from_slice(piece.as_bytes())).len()).collect();
+            lengths.push(mask.finish().len());
+            lengths
+        };
+        let expected = lengths(&["echo xxxxx-xxxx", "xx", "x"]);
+        assert_eq!(expected, [6, 2, 1, 9]);
+        for pieces in [
+            ["echo xxxxglpat-", "ab", "a"],
+            ["echo glpat-abab", "xx", "x"],
+            ["echo xxglpat-ab", "ab", "g"],
+            ["echo xxxxxxxxxg", "lp", "a"],
+        ] {
+            assert_eq!(lengths(&pieces), expected, "{pieces:?}");
+        }
     }
 
     #[test]
     fn nothing_else_is_touched_or_held() {
-        let mut mask = Mask::new(Some(SECRET));
-        let piece = Bytes::from_static(b"[{\"id\":1}]");
-        assert_eq!(mask.feed(piece.clone()).as_ptr(), piece.as_ptr(), "no copy");
-        let mut none = Mask::new(None);
-        assert_eq!(none.feed(Bytes::from_static(SECRET)), SECRET);
-        let mut short = Mask::new(Some(b"x"));
-        assert_eq!(short.feed(Bytes::from_static(b"example")), "example");
+        assert_masked("glpat-abab", "[{\"id\":1}]", "[{\"id\":1}]");
+        for mut none in [Mask::new(None), mask("x")] {
+            let piece = Bytes::from_static(b"glpat-abab example");
+            assert_eq!(none.feed(piece.clone()).as_ptr(), piece.as_ptr(), "no copy");
+            assert!(!none.holds() && none.finish().is_empty());
+        }
     }
 }

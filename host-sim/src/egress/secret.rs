@@ -9,7 +9,17 @@ use zeroize::Zeroizing;
 /// A credential. Prints nothing, is overwritten in memory when the last copy is dropped, and can be read only by
 /// the code that writes the header.
 #[derive(Clone)]
-pub struct Secret(Arc<Zeroizing<String>>);
+pub struct Secret(Arc<Texts>);
+
+struct Texts {
+    /// The credential.
+    own: Zeroizing<String>,
+    /// See [`Secret::spellings`].
+    spellings: Vec<Zeroizing<String>>,
+}
+
+/// Shorter texts are no credentials, and would be found in ordinary words. In bytes.
+const SHORTEST: usize = 8;
 
 /// Why a text cannot be a credential. Never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,21 +50,28 @@ impl Secret {
         } else if !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
             Err(SecretError::NotAHeader)
         } else {
-            Ok(Self(Arc::new(Zeroizing::new(trimmed.to_owned()))))
+            let own = Zeroizing::new(trimmed.to_owned());
+            let spellings = if own.len() < SHORTEST { vec![] } else { vec![own.clone()] };
+            Ok(Self(Arc::new(Texts { own, spellings })))
         }
     }
 
     /// The value of the header, marked so that HTTP libraries do not log or index it.
     pub(in crate::egress) fn header_value(&self, prefix: &str) -> Option<HeaderValue> {
-        let text = Zeroizing::new(format!("{prefix}{}", self.0.as_str()));
+        let text = Zeroizing::new(format!("{prefix}{}", self.0.own.as_str()));
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// The credential itself, to look for it in answers.
+    /// The credential itself, to seal it.
     pub(in crate::egress) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.0.own.as_bytes()
+    }
+
+    /// What to look for in words from outside: the credential as it is. Nothing for one of less than eight characters.
+    pub(in crate::egress) fn spellings(&self) -> &[Zeroizing<String>] {
+        &self.0.spellings
     }
 
     /// `text` with every occurrence of the secret replaced: for words that came from outside, since a server may
@@ -62,7 +79,7 @@ impl Secret {
     /// ordinary words.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        if self.0.len() < 8 { text.to_owned() } else { text.replace(self.0.as_str(), "[secret]") }
+        self.spellings().iter().fold(text.to_owned(), |text, spelling| text.replace(spelling.as_str(), "[secret]"))
     }
 }
 

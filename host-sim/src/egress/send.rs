@@ -78,7 +78,7 @@ impl Sending {
                             taping.head(head.status.as_u16(), &head.headers);
                         }
                         let open = OpenRecord { record, started };
-                        let mask = Mask::new(self.secret.as_ref().map(Secret::as_bytes));
+                        let mask = Mask::new(self.secret);
                         let body = MeteredBody::new(body, self.body_limits, open, self.ledger, mask, taping, permit);
                         let response = Response::from_parts(head, body.boxed_unsync());
                         return Ok((response, Box::new(std::future::ready(Ok(())))));
@@ -187,7 +187,7 @@ impl Sending {
     fn mask_head(&self, headers: &mut HeaderMap) {
         let Some(secret) = &self.secret else { return };
         for value in headers.values_mut() {
-            if let Some(clean) = masked(value.as_bytes(), secret.as_bytes())
+            if let Some(clean) = masked(value.as_bytes(), secret)
                 && let Ok(clean) = HeaderValue::from_bytes(&clean)
             {
                 *value = clean;
