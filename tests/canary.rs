@@ -57,7 +57,7 @@ impl Tenant {
         let sealed = key.seal(&Secret::new(token.to_owned()).unwrap(), owner).unwrap();
         std::fs::write(folder.join(name).join("sealed"), sealed.as_str()).unwrap();
         let secret = key.open(&sealed, owner).unwrap();
-        let injection = Injection { header: "authorization".parse().unwrap(), prefix: "Bearer ".to_owned(), secret };
+        let injection = Injection::new("authorization", "Bearer ", secret).unwrap();
         let client = Client::new(&Limits::default(), policy, None).unwrap();
         let network = Network {
             client: Arc::new(client.with_tape(Tape::Record(Arc::clone(&recorder)))),

@@ -50,11 +50,8 @@ impl Tenant {
         let config = configure(parser(), url).await;
         let engine = Engine::new(limits.clone(), EngineOptions::default()).unwrap();
         let plugin = engine.load(&bytes).unwrap();
-        let injection = Injection {
-            header: "authorization".parse().unwrap(),
-            prefix: "Bearer ".to_owned(),
-            secret: Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap(),
-        };
+        let injection =
+            Injection::new("authorization", "Bearer ", Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap()).unwrap();
         let network = Network {
             client: Arc::new(Client::new(&limits, policy, None).unwrap()),
             access: Access {

@@ -58,11 +58,7 @@ pub async fn configure(plugin: &Plugin, url: &str) -> Configuration {
 pub fn network(origin: &str) -> Network {
     let policy = NetworkPolicy { loopback: true, private: false };
     let grant = Grant::of(&[origin.to_owned()], &[Origin::of_url(origin).unwrap()]).unwrap();
-    let injection = Injection {
-        header: "authorization".parse().unwrap(),
-        prefix: "Bearer ".to_owned(),
-        secret: Secret::new(CANARY.to_owned()).unwrap(),
-    };
+    let injection = Injection::new("authorization", "Bearer ", Secret::new(CANARY.to_owned()).unwrap()).unwrap();
     Network {
         client: Arc::new(Client::new(&Limits::default(), policy, None).unwrap()),
         access: Access { grant, injection: Some(injection) },

@@ -59,11 +59,8 @@ impl Tenant {
     }
 
     pub fn network(&self, url: &str) -> Network {
-        let injection = Injection {
-            header: "authorization".parse().unwrap(),
-            prefix: "Bearer ".to_owned(),
-            secret: Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap(),
-        };
+        let injection =
+            Injection::new("authorization", "Bearer ", Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap()).unwrap();
         let grant = Grant::of(&[url.to_owned()], &[Origin::of_url(url).unwrap()]).unwrap();
         Network { client: Arc::clone(&self.client), access: Access { grant, injection: Some(injection) } }
     }

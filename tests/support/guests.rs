@@ -62,11 +62,8 @@ impl Attacked {
     pub fn new(name: &str, url: &str, limits: Limits) -> Self {
         let policy = NetworkPolicy { loopback: true, private: false };
         let tenant = Tenant::new(engine(), limits.clone(), policy, None).expect("a tenant");
-        let injection = Injection {
-            header: "authorization".parse().expect("a header"),
-            prefix: "Bearer ".to_owned(),
-            secret: Secret::new(CANARY.to_owned()).expect("a secret"),
-        };
+        let injection = Injection::new("authorization", "Bearer ", Secret::new(CANARY.to_owned()).expect("a secret"))
+            .expect("an injection");
         let grant = Grant::of(&[url.to_owned()], &[Origin::of_url(url).expect("an origin")]).expect("a grant");
         let network = tenant.network(Access { grant, injection: Some(injection) });
         let (attack, honest) = (tenant.plugin(&plugin(name)), tenant.plugin(&plugin("honest")));

@@ -67,11 +67,9 @@ impl Hosts {
         values.extend(settings.iter().map(|(key, value)| text(key, value)));
         let config = plugin.configure(&values).await.result.expect("no trap").expect("valid settings");
         let origin = url.split('/').take(3).collect::<Vec<_>>().join("/");
-        let injection = Injection {
-            header: "authorization".parse().expect("a header"),
-            prefix: "Bearer ".to_owned(),
-            secret: Secret::new(scenario.caller().to_owned()).expect("a secret"),
-        };
+        let injection =
+            Injection::new("authorization", "Bearer ", Secret::new(scenario.caller().to_owned()).expect("a secret"))
+                .expect("an injection");
         let policy = NetworkPolicy { loopback: true, private: false };
         let network = Network {
             client: Arc::new(Client::new(&self.limits, policy, None).expect("a client")),

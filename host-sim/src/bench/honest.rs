@@ -26,11 +26,9 @@ pub(super) fn network(tenant: &Tenant, url: &str, secret: &str) -> Result<Networ
     let wrong = |error: &dyn std::fmt::Display| BenchError::Setup(error.to_string());
     let origin = Origin::of_url(url).map_err(|error| wrong(&error))?;
     let grant = Grant::of(&[url.to_owned()], &[origin]).map_err(|error| wrong(&error))?;
-    let injection = Injection {
-        header: http::header::AUTHORIZATION,
-        prefix: "Bearer ".to_owned(),
-        secret: Secret::new(secret.to_owned()).map_err(|error| wrong(&error))?,
-    };
+    let injection =
+        Injection::new("authorization", "Bearer ", Secret::new(secret.to_owned()).map_err(|error| wrong(&error))?)
+            .map_err(|error| wrong(&error))?;
     Ok(tenant.network(Access { grant, injection: Some(injection) }))
 }
 

@@ -168,15 +168,18 @@ impl Source {
                 "a plugin that asks for other addresses than yours is not to be trusted",
             )
         })?;
-        let header = descriptor.credential.header_name.parse().map_err(|_| {
-            CommandError::failed(
-                "the plugin wants the token in a header that does not exist",
-                "this is a fault of the plugin; report it to its author",
-            )
-        })?;
-        let prefix = descriptor.credential.prefix.clone();
+        let credential = &descriptor.credential;
         let secret = entered.secret;
-        let injection = secret.clone().map(|secret| Injection { header, prefix, secret });
+        let injection = secret
+            .clone()
+            .map(|secret| Injection::new(&credential.header_name, &credential.prefix, secret))
+            .transpose()
+            .map_err(|error| {
+                CommandError::failed(
+                    error.to_string(),
+                    "the token stays here; this is a fault of the plugin, report it to its author",
+                )
+            })?;
         let network = tenant.network(Access { grant, injection });
         Ok(Self { limits, plugin, descriptor, config, network, secret, tape: entered.tape })
     }

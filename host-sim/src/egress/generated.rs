@@ -308,11 +308,8 @@ fn nothing_but_the_granted_origin_connects() {
     for granted_host in ["127.0.0.1", "localhost"] {
         let url = format!("http://{granted_host}:{port}");
         let grant = Grant::of(std::slice::from_ref(&url), &[Origin::of_url(&url).unwrap()]).unwrap();
-        let injection = Injection {
-            header: "private-token".parse().unwrap(),
-            prefix: String::new(),
-            secret: Secret::new("glpat-generated".to_owned()).unwrap(),
-        };
+        let injection =
+            Injection::new("private-token", "", Secret::new("glpat-generated".to_owned()).unwrap()).unwrap();
         let policy = NetworkPolicy { loopback: true, private: true };
         let resolver: Arc<dyn Resolve> = Arc::new(Names);
         let client = runtime.block_on(async { Client::resolving(&limits, policy, None, &resolver).unwrap() });

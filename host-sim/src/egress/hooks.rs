@@ -100,8 +100,8 @@ impl Hooks {
         request.headers_mut().insert(HOST, host);
         *request.uri_mut() = uri;
         if let Some(injection) = &access.injection {
-            let value = injection.secret.header_value(&injection.prefix).ok_or_else(|| malformed("credential"))?;
-            request.headers_mut().insert(injection.header.clone(), value);
+            let value = injection.secret().header_value(injection.prefix()).ok_or_else(|| malformed("credential"))?;
+            request.headers_mut().insert(injection.header().clone(), value);
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let admitted = self.admit(&request).and_then(|(origin, network)| {
             Self::prepare(&network.access, &mut request, &origin)?;
-            let secret = network.access.injection.as_ref().map(|injection| injection.secret.clone());
+            let secret = network.access.injection.as_ref().map(|injection| injection.secret().clone());
             Ok((origin, Arc::clone(&network.client), secret))
         });
         let (origin, client, secret) = match admitted {
@@ -230,11 +230,8 @@ mod tests {
     /// Egress to `origin` alone, with a credential.
     fn hooks(origin: &str, policy: NetworkPolicy, limits: Limits) -> Hooks {
         let grant = Grant::of(&[origin.to_owned()], &[Origin::of_url(origin).unwrap()]).unwrap();
-        let injection = Injection {
-            header: "private-token".parse().unwrap(),
-            prefix: "Bearer ".to_owned(),
-            secret: Secret::new("glpat-secret".to_owned()).unwrap(),
-        };
+        let injection =
+            Injection::new("private-token", "Bearer ", Secret::new("glpat-secret".to_owned()).unwrap()).unwrap();
         let client = Arc::new(Client::new(&limits, policy, None).unwrap());
         let network = Network { client, access: Access { grant, injection: Some(injection) } };
         Hooks::new(Some(network), Arc::new(limits), Arc::new(Ledger::default()))

@@ -22,6 +22,7 @@ mod connect;
 #[cfg(test)]
 mod generated;
 mod hooks;
+mod injection;
 mod ledger;
 mod mask;
 mod resolve;
@@ -34,6 +35,7 @@ mod upload;
 
 pub use client::Client;
 pub(crate) use hooks::Hooks;
+pub use injection::{Injection, InjectionError};
 pub use ledger::{Denial, DenialCode, Ledger, MOST_DENIALS, NetworkFailure, NetworkFailureKind, RequestRecord};
 pub use resolve::{Lookup, Resolve, SystemResolver};
 pub use sealed::{KeyError, Owner, SealError, Sealed, SealingKey};
@@ -52,17 +54,6 @@ pub struct Access {
     pub grant: Grant,
     /// The credential and where it is written; none for a source without one.
     pub injection: Option<Injection>,
-}
-
-/// A secret and the header it is written in.
-#[derive(Debug, Clone)]
-pub struct Injection {
-    /// Name of the header.
-    pub header: http::HeaderName,
-    /// Text before the secret.
-    pub prefix: String,
-    /// The secret.
-    pub secret: Secret,
 }
 
 /// The network of one call.

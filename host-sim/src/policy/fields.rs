@@ -9,7 +9,8 @@
 //! | `forwarded`, `x-forwarded-…`, `x-real-ip`, `x-original-url`, `x-rewrite-url`, `x-http-method-override` and its kin | a proxy takes another host, path, method or sender from them than the ones that were checked |
 //!
 //! The credential's field is not among them: what a plugin writes there is overwritten, so that a plugin which sets a
-//! placeholder for hosts that cannot inject runs on both. Trailers are left out altogether (`egress`).
+//! placeholder for hosts that cannot inject runs on both. Nor does a plugin choose any field for it: see
+//! [`may_carry_a_credential`]. Trailers are left out altogether (`egress`).
 
 /// Names, in lower case.
 const FORBIDDEN: [&str; 20] = [
@@ -37,6 +38,21 @@ const FORBIDDEN: [&str; 20] = [
 
 /// Beginnings of names, in lower case.
 const FORBIDDEN_BEGINNINGS: [&str; 4] = ["proxy-", "x-forwarded-", "x-proxy-", ":"];
+
+/// Further names in lower case that steer the exchange, and are no place for a credential.
+const STEERING: [&str; 7] = ["accept", "accept-encoding", "cache-control", "date", "origin", "range", "set-cookie"];
+
+/// Beginnings of such names.
+const STEERING_BEGINNINGS: [&str; 3] = ["content-", "if-", "sec-"];
+
+/// Whether the host writes a credential into the field `name`, which a plugin chose.
+#[must_use]
+pub fn may_carry_a_credential(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    !is_forbidden(name)
+        && !STEERING.contains(&lower.as_str())
+        && !STEERING_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
+}
 
 /// Whether a plugin may not write the field `name`.
 #[must_use]
