@@ -109,7 +109,7 @@ impl Client {
             .http1_max_buf_size(limits.response_head_bytes.saturating_mul(2).max(8192))
             .http1_max_headers(limits.response_headers)
             .build(connector);
-        let in_flight = Arc::new(Semaphore::new(limits.in_flight.max(1)));
+        let in_flight = Arc::new(Semaphore::new(limits.in_flight.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self { http, network, in_flight, tape: None, opened, pace })
     }
 

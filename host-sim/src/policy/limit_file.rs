@@ -8,7 +8,7 @@
 //! batch_entries = { mode = "warn" }
 //! ```
 //!
-//! Refuses what it does not know: a name that is no limit, a mode that is none, `warn` where the limit must hold. A
+//! Refuses what it does not know: a name that is no limit, a number beyond the limit's range, a mode that is none, `warn` where the limit must hold. A
 //! mistake in a file that is meant to protect is not passed over.
 
 use std::path::{Path, PathBuf};
@@ -145,7 +145,15 @@ mod tests {
             ("memory = 1", "there is no limit memory"),
             ("memory_bytes = -1", "memory_bytes must be a whole number that is not negative"),
             ("memory_bytes = \"64 MiB\"", "memory_bytes must be a whole number"),
-            ("requests = 4294967296", "the limit requests cannot be 4294967296"),
+            ("requests = 4294967296", "the limit requests cannot be 4294967296: it is from 0 to 4294967295"),
+            (
+                "in_flight = 4611686018427387904",
+                "the limit in_flight cannot be 4611686018427387904: it is from 1 to 1000",
+            ),
+            ("in_flight = 0", "the limit in_flight cannot be 0"),
+            ("calls = 0", "the limit calls cannot be 0"),
+            ("requests_per_minute = 0", "the limit requests_per_minute cannot be 0"),
+            ("response_headers = 100000", "the limit response_headers cannot be 100000: it is from 1 to 10000"),
             ("requests = { value = 1, modus = \"warn\" }", "requests.modus must be one of value and mode"),
             ("requests = { mode = \"off\" }", "requests.mode must be \"enforce\" or \"warn\""),
             ("requests = {}", "requests must be a number, or a table of value and mode"),

@@ -44,13 +44,17 @@ pub enum LimitError {
     /// No limit has this name.
     #[error("there is no limit {0}")]
     Unknown(String),
-    /// More than this machine can count.
-    #[error("the limit {name} cannot be {value}")]
-    TooLarge {
+    /// Less or more than makes sense, or than this machine can have.
+    #[error("the limit {name} cannot be {value}: it is from {least} to {most}")]
+    Range {
         /// Name of the limit.
         name: &'static str,
         /// The value.
         value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most.
+        most: u64,
     },
     /// Only to be enforced.
     #[error("the limit {name} can only be enforced: {why}")]
@@ -71,6 +75,8 @@ pub struct LimitLine {
     pub value: u64,
     /// `bytes`, `ms`, or `count`.
     pub unit: &'static str,
+    /// What a limits file may set it to, in `unit`.
+    pub range: std::ops::RangeInclusive<u64>,
     /// What passing it does, in a few words.
     pub meaning: &'static str,
     /// Whether it does.
@@ -105,8 +111,7 @@ impl Amount for Duration {
     }
 
     fn of_number(value: u64) -> Option<Self> {
-        // Beyond a hundred years, adding to a point in time is no longer sure to work.
-        (value <= 100 * 366 * 24 * 3_600_000).then(|| Self::from_millis(value))
+        Some(Self::from_millis(value))
     }
 }
 
@@ -117,6 +122,10 @@ pub const BODY_PIECE: usize = 16 * 1024;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const SECOND: Duration = Duration::from_secs(1);
+/// Milliseconds.
+const DAY: u64 = 24 * 3_600_000;
+/// So many that nothing is limited, and few enough to be counted exactly everywhere.
+const MOST: u64 = u32::MAX as u64;
 
 /// Why a limit has no mode `warn`.
 const ALIVE: Option<&str> = Some("it keeps this process alive");
@@ -127,7 +136,7 @@ const WARNS: Option<&str> = None;
 
 /// Writes struct, default, list and setter from one table, so that no limit can be in one and not in another.
 macro_rules! limits {
-    ($( $(#[$doc:meta])* $name:ident: $number:ty = $default:expr, $unit:literal, $only_enforced:ident, $meaning:literal; )*) => {
+    ($( $(#[$doc:meta])* $name:ident: $number:ty = $default:expr, $unit:literal, $range:expr, $only_enforced:ident, $meaning:literal; )*) => {
         /// Limits of one call, unless said otherwise.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Limits {
@@ -150,6 +159,7 @@ macro_rules! limits {
                     name: stringify!($name),
                     value: self.$name.to_number(),
                     unit: $unit,
+                    range: $range,
                     meaning: $meaning,
                     mode: self.mode(stringify!($name)),
                 } ),*]
@@ -158,12 +168,13 @@ macro_rules! limits {
             /// Sets a limit by its name, in the unit in which `limits` prints it.
             ///
             /// # Errors
-            /// [`LimitError::Unknown`] and [`LimitError::TooLarge`].
+            /// [`LimitError::Unknown`] and [`LimitError::Range`].
             pub fn set(&mut self, name: &str, value: u64) -> Result<(), LimitError> {
                 match name {
                     $( stringify!($name) => {
-                        let too_large = LimitError::TooLarge { name: stringify!($name), value };
-                        self.$name = Amount::of_number(value).ok_or(too_large)?;
+                        let (least, most) = (*($range).start(), *($range).end());
+                        let amount = (least..=most).contains(&value).then(|| Amount::of_number(value)).flatten();
+                        self.$name = amount.ok_or(LimitError::Range { name: stringify!($name), value, least, most })?;
                     } )*
                     other => return Err(LimitError::Unknown(other.to_owned())),
                 }
@@ -183,63 +194,63 @@ macro_rules! limits {
 
 limits! {
     /// Size of a component, bytes. Checked before it is parsed, since parsing and compiling cost host time and memory.
-    component_bytes: usize = 8 * MIB, "bytes", ALIVE, "a larger component is not loaded";
+    component_bytes: usize = 8 * MIB, "bytes", 1..=1 << 30, ALIVE, "a larger component is not loaded";
     /// Linear memory of the guest, bytes. A page of 100 users needs about 2 MiB.
-    memory_bytes: usize = 64 * MIB, "bytes", ALIVE, "the guest's memory stops growing";
+    memory_bytes: usize = 64 * MIB, "bytes", 1 << 16..=4 << 30, ALIVE, "the guest's memory stops growing";
     /// Elements of one guest table.
-    table_elements: usize = 10_000, "count", ALIVE, "the guest's tables stop growing";
+    table_elements: usize = 10_000, "count", 0..=1_000_000, ALIVE, "the guest's tables stop growing";
     /// Call stack of the guest, bytes.
-    stack_bytes: usize = 512 * KIB, "bytes", ALIVE, "the call ends";
+    stack_bytes: usize = 512 * KIB, "bytes", 1 << 16..=1 << 26, ALIVE, "the call ends";
     /// Time the guest itself computes. Waiting does not count.
-    cpu: Duration = SECOND.saturating_mul(10), "ms", OTHERS, "the call is interrupted";
+    cpu: Duration = SECOND.saturating_mul(10), "ms", 1..=DAY, OTHERS, "the call is interrupted";
     /// Wall-clock time, waiting included. The only limit that ends a guest blocked in the host.
-    wall: Duration = SECOND.saturating_mul(180), "ms", WAITS, "the call is dropped";
+    wall: Duration = SECOND.saturating_mul(180), "ms", 1..=DAY, WAITS, "the call is dropped";
     /// HTTP requests.
-    requests: u32 = 256, "count", WARNS, "further requests are refused";
+    requests: u32 = 256, "count", 0..=MOST, WARNS, "further requests are refused";
     /// Requests in flight at once, for all calls of one tenant together.
-    in_flight: usize = 8, "count", OTHERS, "further requests wait";
+    in_flight: usize = 8, "count", 1..=1_000, OTHERS, "further requests wait";
     /// Body of one request, bytes. Queries are short.
-    request_bytes: u64 = 1 << 20, "bytes", WARNS, "the request fails";
+    request_bytes: u64 = 1 << 20, "bytes", 0..=1 << 40, WARNS, "the request fails";
     /// Body of one response, bytes.
-    response_bytes: u64 = 16 << 20, "bytes", WARNS, "the response is cut";
+    response_bytes: u64 = 16 << 20, "bytes", 0..=1 << 40, WARNS, "the response is cut";
     /// Bodies of all responses, bytes.
-    response_bytes_per_call: u64 = 64 << 20, "bytes", WARNS, "the response is cut";
+    response_bytes_per_call: u64 = 64 << 20, "bytes", 0..=1 << 40, WARNS, "the response is cut";
     /// Status line and headers of one response, bytes.
-    response_head_bytes: usize = 64 * KIB, "bytes", ALIVE, "the response is refused";
+    response_head_bytes: usize = 64 * KIB, "bytes", 1..=1 << 20, ALIVE, "the response is refused";
     /// Header fields of one response.
-    response_headers: usize = 100, "count", ALIVE, "the response is refused";
+    response_headers: usize = 100, "count", 1..=10_000, ALIVE, "the response is refused";
     /// Method, scheme, authority and path of a request that the guest prepares, each, bytes. The host keeps them.
-    target_bytes: usize = 8 * KIB, "bytes", ALIVE, "the guest cannot write it";
+    target_bytes: usize = 8 * KIB, "bytes", 1..=1 << 16, ALIVE, "the guest cannot write it";
     /// Memory of one set of header fields that the guest writes, bytes. The host keeps it.
-    fields_bytes: usize = 16 * KIB, "bytes", ALIVE, "the call ends";
+    fields_bytes: usize = 16 * KIB, "bytes", 0..=1 << 20, ALIVE, "the call ends";
     /// Establishing a connection: name look-up, TCP and TLS together.
-    connect: Duration = SECOND.saturating_mul(10), "ms", WAITS, "the request fails";
+    connect: Duration = SECOND.saturating_mul(10), "ms", 1..=DAY, WAITS, "the request fails";
     /// Until the head of a response has come, connecting included.
-    first_byte: Duration = SECOND.saturating_mul(60), "ms", WAITS, "the request fails";
+    first_byte: Duration = SECOND.saturating_mul(60), "ms", 1..=DAY, WAITS, "the request fails";
     /// Between two pieces of a body.
-    between_bytes: Duration = SECOND.saturating_mul(30), "ms", WAITS, "the response fails";
+    between_bytes: Duration = SECOND.saturating_mul(30), "ms", 1..=DAY, WAITS, "the response fails";
     /// Host-side objects the guest holds: requests, responses, streams, pollables.
-    host_table_entries: usize = 1_024, "count", ALIVE, "the call ends";
+    host_table_entries: usize = 1_024, "count", 1..=1_000_000, ALIVE, "the call ends";
     /// Bytes copied from guest to host in one host call or result.
-    hostcall_bytes: usize = 16 * MIB, "bytes", ALIVE, "the call ends";
+    hostcall_bytes: usize = 16 * MIB, "bytes", 1..=1 << 30, ALIVE, "the call ends";
     /// Handles the guest holds.
-    handles: usize = 1_024, "count", ALIVE, "the call ends";
+    handles: usize = 1_024, "count", 1..=1_000_000, ALIVE, "the call ends";
     /// Entries in one batch.
-    batch_entries: usize = 10_000, "count", WARNS, "the batch is refused";
+    batch_entries: usize = 10_000, "count", 0..=MOST, WARNS, "the batch is refused";
     /// Length of one text in a record or warning, bytes. GitLab's longest, a name, has 255 characters.
-    text_bytes: usize = 64 * KIB, "bytes", WARNS, "the batch is refused";
+    text_bytes: usize = 64 * KIB, "bytes", 0..=MOST, WARNS, "the batch is refused";
     /// Length of a cursor, bytes.
-    cursor_bytes: usize = 4 * KIB, "bytes", WARNS, "the batch is refused";
+    cursor_bytes: usize = 4 * KIB, "bytes", 0..=MOST, WARNS, "the batch is refused";
     /// Batches of one collection. A million users come in some 10,000.
-    batches: u64 = 100_000, "count", OTHERS, "the collection ends";
+    batches: u64 = 100_000, "count", 1..=MOST, OTHERS, "the collection ends";
     /// All the time that one collection spends waiting because the service said "too many requests".
-    rate_limit_wait: Duration = SECOND.saturating_mul(900), "ms", WAITS, "the collection ends, resumable";
+    rate_limit_wait: Duration = SECOND.saturating_mul(900), "ms", 0..=7 * DAY, WAITS, "the collection ends, resumable";
     /// Calls of one tenant at once.
-    calls: usize = 4, "count", OTHERS, "further calls wait";
+    calls: usize = 4, "count", 1..=1_000, OTHERS, "further calls wait";
     /// Requests of one tenant in a minute. GitLab.com's own limit for one user is 2,000.
-    requests_per_minute: u64 = 6_000, "count", WARNS, "further calls wait";
+    requests_per_minute: u64 = 6_000, "count", 1..=MOST, WARNS, "further calls wait";
     /// Computing of one tenant in a minute, host work within its calls included.
-    cpu_per_minute: Duration = SECOND.saturating_mul(30), "ms", WARNS, "further calls wait";
+    cpu_per_minute: Duration = SECOND.saturating_mul(30), "ms", 1..=DAY, WARNS, "further calls wait";
 }
 
 impl Limits {
@@ -288,16 +299,26 @@ mod tests {
     fn every_limit_can_be_set_by_its_name_and_is_then_what_is_listed() {
         let mut limits = Limits::default();
         for (number, line) in Limits::default().lines().iter().enumerate() {
-            limits.set(line.name, u64::try_from(number).unwrap() + 7).unwrap();
+            limits.set(line.name, line.range.end() - u64::try_from(number).unwrap()).unwrap();
         }
-        let values: Vec<u64> = limits.lines().iter().map(|line| line.value).collect();
-        let expected: Vec<u64> = (7..).take(values.len()).collect();
-        assert_eq!(values, expected);
+        for (number, line) in limits.lines().iter().enumerate() {
+            assert_eq!(line.value, line.range.end() - u64::try_from(number).unwrap(), "{}", line.name);
+        }
         assert_eq!(limits.set("memory", 1), Err(LimitError::Unknown("memory".to_owned())));
-        let value = u64::from(u32::MAX) + 1;
-        assert_eq!(limits.set("requests", value), Err(LimitError::TooLarge { name: "requests", value }));
-        assert_eq!(limits.set("wall", u64::MAX), Err(LimitError::TooLarge { name: "wall", value: u64::MAX }));
-        assert!(limits.set("requests", value - 1).is_ok());
+    }
+
+    #[test]
+    fn a_limit_is_within_its_range_and_not_one_beyond() {
+        for line in Limits::default().lines() {
+            let (name, least, most) = (line.name, *line.range.start(), *line.range.end());
+            assert!(line.range.contains(&line.value), "{name}");
+            let within = [least, most].map(|value| (value, true));
+            let beyond = [least.checked_sub(1), Some(most + 1), Some(u64::MAX)].into_iter().flatten();
+            for (value, allowed) in within.into_iter().chain(beyond.map(|value| (value, false))) {
+                let expected = if allowed { Ok(()) } else { Err(LimitError::Range { name, value, least, most }) };
+                assert_eq!(Limits::default().set(name, value), expected);
+            }
+        }
     }
 
     #[test]

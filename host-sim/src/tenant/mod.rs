@@ -123,8 +123,29 @@ fn within(limits: &Limits, engine: &Limits) -> Result<(), TenantError> {
 
 #[cfg(test)]
 mod tests {
-    use super::within;
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Tenant, within};
+    use crate::engine::{Engine, EngineOptions};
     use crate::policy::limits::Limits;
+    use crate::policy::network::NetworkPolicy;
+
+    /// Limits from a file could have the host panic.
+    #[test]
+    fn whatever_a_limits_file_may_say_makes_a_tenant() {
+        let usual = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
+        for line in Limits::default().lines() {
+            for value in [*line.range.start(), *line.range.end()] {
+                let mut limits = Limits::default();
+                limits.set(line.name, value).unwrap();
+                // These are the engine's, and a tenant's within it.
+                let of_engine = matches!(line.name, "memory_bytes" | "table_elements" | "stack_bytes");
+                let own = of_engine.then(|| Engine::new(limits.clone(), EngineOptions::default()).unwrap());
+                let tenant = Tenant::new(own.as_ref().unwrap_or(&usual), limits, NetworkPolicy::default(), None);
+                assert!(tenant.is_ok_and(|tenant| tenant.free_calls() > 0), "{} = {value}", line.name);
+            }
+        }
+    }
 
     #[test]
     fn a_tenant_may_have_less_than_the_engine_and_not_more() {
