@@ -16,7 +16,7 @@ use crate::contract::{
 use crate::egress::{Hooks, Ledger, Network, NetworkFailure};
 use crate::policy::limits::Limits;
 use crate::tenant::Turn;
-use crate::tenant::pace::{Paced, timed};
+use crate::tenant::pace::{Busy, Paced, timed};
 
 /// Why a call gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,9 +122,10 @@ impl Plugin {
         let started = Instant::now();
         let ledger = Arc::new(Ledger::default());
         let opened_before = network.map_or(0, |network| network.client.connections_opened());
+        let busy = Busy::default();
         // Making the store and clearing it away is done for the tenant, too, and is paid for by its next call.
         let (mut store, made) =
-            timed(|| self.store(Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger))));
+            timed(|| self.store(Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger)), busy.clone()));
 
         let call = async {
             let instance = match self.pre.instantiate_async(&mut store).await {
@@ -140,9 +141,9 @@ impl Plugin {
             act(&instance, &mut store).await.map_err(|error| explain(&error, store.data(), limits))
         };
         let pace = self.share.as_ref().map(|share| share.pace());
-        let mut paced = Paced::new(call, pace.clone());
+        let mut paced = Paced::watched(call, pace.clone(), busy.clone());
         let result = tokio::time::timeout(limits.wall, &mut paced).await;
-        let busy = paced.busy();
+        let busy = busy.used();
         // With it goes its hold on the store.
         let ((), dropped) = timed(|| drop(paced));
         let result = result.unwrap_or_else(|_| Err(limit("wall", limits.wall)));
@@ -182,9 +183,9 @@ impl Plugin {
     }
 
     /// A store for one call, with its limits.
-    fn store(&self, hooks: Hooks) -> Store<State> {
+    fn store(&self, hooks: Hooks, busy: Busy) -> Store<State> {
         let limits = &self.limits;
-        let mut store = Store::new(self.pre.engine(), State::new(hooks, limits));
+        let mut store = Store::new(self.pre.engine(), State::new(hooks, limits, busy));
         store.limiter(|state| &mut state.memory);
         store.call_hook(|mut context, hook| {
             context.data_mut().cpu.cross(hook);

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 use crate::egress::Hooks;
 use crate::policy::limits::Limits;
+use crate::tenant::pace::Busy;
 
 /// Marks the resource table as the data of `wasi:io`.
 pub(super) struct Table;
@@ -30,7 +31,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn new(hooks: Hooks, limits: &Arc<Limits>) -> Self {
+    pub(super) fn new(hooks: Hooks, limits: &Arc<Limits>, busy: Busy) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.host_table_entries);
         let mut http = WasiHttpCtx::new();
@@ -41,7 +42,7 @@ impl State {
             http,
             hooks,
             limits: Arc::clone(limits),
-            cpu: CpuMeter { limit: limits.cpu, used: Duration::ZERO, since: None, interrupted: false },
+            cpu: CpuMeter { limit: limits.cpu, busy, used: Duration::ZERO, since: None, interrupted: false },
             memory: MemoryMeter { limits: Arc::clone(limits), peak: 0, refused: None },
         }
     }
@@ -60,8 +61,12 @@ impl State {
 }
 
 /// The time the guest itself computes: from entering its code to leaving it, whatever the wall clock says.
+///
+/// What the engine and the host do for it is not in this time, so the limit is looked for in all that the call has kept a
+/// thread busy, too.
 pub(super) struct CpuMeter {
     limit: Duration,
+    busy: Busy,
     used: Duration,
     since: Option<Instant>,
     /// The limit was passed and the guest was stopped.
@@ -85,7 +90,7 @@ impl CpuMeter {
     /// At every epoch in which the guest computes: let others run, or stop it.
     pub(super) fn epoch(mut context: StoreContextMut<'_, State>) -> UpdateDeadline {
         let meter = &mut context.data_mut().cpu;
-        if meter.used() > meter.limit {
+        if meter.used().max(meter.busy.used()) > meter.limit {
             meter.interrupted = true;
             UpdateDeadline::Interrupt
         } else {

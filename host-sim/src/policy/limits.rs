@@ -201,7 +201,7 @@ limits! {
     table_elements: usize = 10_000, "count", 0..=1_000_000, ALIVE, "the guest's tables stop growing";
     /// Call stack of the guest, bytes.
     stack_bytes: usize = 512 * KIB, "bytes", 1 << 16..=1 << 26, ALIVE, "the call ends";
-    /// Time the guest itself computes. Waiting does not count.
+    /// Time the guest computes, and the host for it within the call. Waiting does not count.
     cpu: Duration = SECOND.saturating_mul(10), "ms", 1..=DAY, OTHERS, "the call is interrupted";
     /// Wall-clock time, waiting included. The only limit that ends a guest blocked in the host.
     wall: Duration = SECOND.saturating_mul(180), "ms", 1..=DAY, WAITS, "the call is dropped";

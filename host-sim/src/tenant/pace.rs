@@ -120,23 +120,55 @@ pub fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     (outcome, started.elapsed())
 }
 
+/// How long something has kept a thread busy, also while it does. Clones are the same clock.
+#[derive(Debug, Clone, Default)]
+pub struct Busy(Arc<Mutex<BusyTime>>);
+
+#[derive(Debug, Default)]
+struct BusyTime {
+    before: Duration,
+    since: Option<std::time::Instant>,
+}
+
+impl Busy {
+    fn timed<T>(&self, act: impl FnOnce() -> T) -> (T, Duration) {
+        self.with(|time| time.since = Some(std::time::Instant::now()));
+        let (outcome, used) = timed(act);
+        self.with(|time| {
+            time.before += used;
+            time.since = None;
+        });
+        (outcome, used)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BusyTime) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// So long until now.
+    #[must_use]
+    pub fn used(&self) -> Duration {
+        self.with(|time| time.before + time.since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+}
+
 /// A call, or a connection, that is gone on with at its tenant's pace.
 pub struct Paced<F> {
     inner: Pin<Box<F>>,
     pace: Option<Arc<Pace>>,
     pause: Option<Pin<Box<Sleep>>>,
-    busy: Duration,
+    busy: Busy,
 }
 
 impl<F: Future> Paced<F> {
     /// At the pace of a tenant, or at any if there is none.
     pub fn new(inner: F, pace: Option<Arc<Pace>>) -> Self {
-        Self { inner: Box::pin(inner), pace, pause: None, busy: Duration::ZERO }
+        Self::watched(inner, pace, Busy::default())
     }
 
-    /// The time for which a processor was busy with it.
-    pub fn busy(&self) -> Duration {
-        self.busy
+    /// The same, with a clock of the time for which a processor is busy with it.
+    pub fn watched(inner: F, pace: Option<Arc<Pace>>, busy: Busy) -> Self {
+        Self { inner: Box::pin(inner), pace, pause: None, busy }
     }
 }
 
@@ -156,8 +188,8 @@ impl<F: Future> Future for Paced<F> {
                 return Poll::Pending;
             }
         }
-        let (outcome, used) = timed(|| self.inner.as_mut().poll(context));
-        self.busy += used;
+        let busy = self.busy.clone();
+        let (outcome, used) = busy.timed(|| self.inner.as_mut().poll(context));
         if let Some(pace) = &self.pace {
             pace.spend(used);
         }
@@ -170,7 +202,20 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{BURST, Floor, Pace};
+    use super::{BURST, Busy, Floor, Pace};
+
+    #[test]
+    fn a_clock_of_busy_time_goes_while_something_is_done_and_stands_in_between() {
+        let busy = Busy::default();
+        let (within, used) = busy.timed(|| {
+            let start = std::time::Instant::now();
+            while start.elapsed() < Duration::from_millis(5) {}
+            busy.used()
+        });
+        assert!(within >= Duration::from_millis(5) && busy.used() == used && used >= within, "{within:?} {used:?}");
+        let ((), again) = busy.timed(|| ());
+        assert_eq!(busy.used(), used + again);
+    }
 
     fn second(tenants: usize) -> (Arc<Floor>, Pace) {
         let floor = Arc::new(Floor::new(2));

@@ -1,4 +1,4 @@
-//! Computes without end, in whatever it is asked.
+//! Computes without end, in whatever it is asked; with `fill`, in instructions that take long each.
 #![no_main]
 
 use hostile::Behaviour;
@@ -27,7 +27,13 @@ impl Behaviour for EndlessLoop {
         turn()
     }
 
-    fn collect(_: Configuration, _: Credential, _: Option<Cursor>) -> Result<Batch, Failure> {
+    fn collect(config: Configuration, _: Credential, _: Option<Cursor>) -> Result<Batch, Failure> {
+        if config.settings == "fill" {
+            let mut memory = vec![0_u8; 32 << 20];
+            loop {
+                std::hint::black_box(&mut memory).fill(1);
+            }
+        }
         turn()
     }
 }

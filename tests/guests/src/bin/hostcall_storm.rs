@@ -10,7 +10,7 @@ struct HostcallStorm;
 
 impl Behaviour for HostcallStorm {
     fn collect(_: Configuration, _: Credential, _: Option<Cursor>) -> Result<Batch, Failure> {
-        let large = vec![b'x'; 64 * 1024];
+        let large = vec![b'x'; 8 * 1024];
         loop {
             std::hint::black_box(monotonic_clock::now());
             let fields = Fields::new();
