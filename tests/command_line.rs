@@ -91,6 +91,7 @@ fn inspect_says_what_a_plugin_is() {
 fn limits_are_listed_both_ways() {
     let text = Cli::new(["limits"]).run();
     insta::assert_snapshot!("limits", text.stdout);
+    let help = Cli::new(["limits", "--help"]).run().stdout;
     let json = Cli::new(["limits", "--json"]).run();
     let json: Value = serde_json::from_str(&json.assert_code(0).stdout).unwrap();
     let lines: Vec<&str> = text.assert_code(0).stdout.lines().collect();
@@ -99,6 +100,11 @@ fn limits_are_listed_both_ways() {
         let mut words = line.split_whitespace();
         let (name, value) = (words.next().unwrap(), words.next().unwrap());
         assert_eq!(json[name]["value"].to_string(), value, "{line}");
+        // The help tells what it holds for, where that is not a call.
+        let of = json[name]["of"].as_str().unwrap();
+        let told = help.lines().map(str::trim).filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let told: Vec<_> = told.map(str::trim).filter(|of| !of.starts_with('=')).collect();
+        assert_eq!(told, if of == "call" { vec![] } else { vec![of] }, "{name}");
     }
 }
 

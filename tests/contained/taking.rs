@@ -1,5 +1,6 @@
 //! Guests that take memory, the guest's own and the host's: to the very edge, and one beyond.
 
+use host_sim::engine::CallError;
 use host_sim::policy::limits::{BODY_PIECE, Limits};
 
 use crate::support::guests::{Attacked, edge, passed, tight, told};
@@ -22,6 +23,9 @@ pub async fn memory_bomb() {
     assert_eq!((told(&call), call.bill.peak_memory), (vec!["granted"], limit));
     let call = attacked.page(&(room + 1).to_string()).await;
     assert_eq!((told(&call), call.bill.peak_memory), (vec!["refused"], initial));
+    // Who was refused memory and did without it does not die of that.
+    let call = attacked.page("goes-on").await;
+    assert!(matches!(&call.result, Err(CallError::Trap(words)) if words.contains("unreachable")), "{:?}", call.result);
     // A tenant that may have less.
     let limits = Limits { memory_bytes: initial + PAGE, ..tight() };
     let less = Attacked::new("memory_bomb", NOWHERE, limits);

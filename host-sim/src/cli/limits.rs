@@ -9,11 +9,7 @@ use crate::policy::limit_file::{self, LimitFileError};
 use crate::policy::limits::{Limits, Mode};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo sim limits\n  cargo sim limits --limits tenant.toml --json\n\n\
-    A limit holds for one call, except for component_bytes; in_flight, calls and those of a minute, which hold for a \
-    tenant; batches and rate_limit_wait, which hold for a collection.\n\n\
-    A limits file holds what differs from the defaults, in the units printed:\n  memory_bytes = 33554432\n  \
-    requests = { value = 500, mode = \"warn\" }")]
+#[command(after_help = help())]
 pub(super) struct Args {
     /// Limits of a tenant, in TOML
     #[arg(long, value_name = "FILE")]
@@ -21,6 +17,19 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What each limit holds for is taken from their list, so that none is promised for more than it holds for.
+fn help() -> String {
+    let lines = Limits::default().lines();
+    let others = lines.iter().filter(|line| line.of != "call");
+    let others: String = others.map(|line| format!("  {:<24} {}\n", line.name, line.of)).collect();
+    format!(
+        "Examples:\n  cargo sim limits\n  cargo sim limits --limits tenant.toml --json\n\n\
+         A limit holds for one call. These hold for one of something else, a request with its answer:\n{others}\n\
+         A limits file holds what differs from the defaults, in the units printed:\n  memory_bytes = 33554432\n  \
+         requests = {{ value = 500, mode = \"warn\" }}"
+    )
 }
 
 /// The limits that `file` gives, or the defaults.
@@ -45,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
             .map(|line| {
                 (
                     line.name.to_owned(),
-                    serde_json::json!({ "value": line.value, "unit": line.unit, "mode": line.mode.name() }),
+                    serde_json::json!({ "value": line.value, "unit": line.unit, "mode": line.mode.name(), "of": line.of }),
                 )
             })
             .collect();

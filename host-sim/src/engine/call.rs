@@ -188,7 +188,9 @@ impl Plugin {
         let mut store = Store::new(self.pre.engine(), State::new(hooks, limits, busy));
         store.limiter(|state| &mut state.memory);
         store.call_hook(|mut context, hook| {
-            context.data_mut().cpu.cross(hook);
+            let state = context.data_mut();
+            state.cpu.cross(hook);
+            state.memory.cross(hook);
             Ok(())
         });
         store.set_epoch_deadline(1);
@@ -218,8 +220,10 @@ fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> CallError
         Some("handles") => return count("handles", limits.handles),
         _ => {}
     }
-    // Last, since a refused growth is no trap: whoever goes on without the memory traps for another reason.
-    match state.memory.refused {
+    // Last, since a refused growth is no trap: whoever cannot go on without the memory gives up, and that is one. Who traps
+    // in another way, or has gone on, crashed.
+    let gave_up = error.downcast_ref::<Trap>() == Some(&Trap::UnreachableCodeReached);
+    match state.memory.refused.filter(|_| gave_up) {
         Some("table_elements") => count("table_elements", limits.table_elements),
         Some(name) => bytes(name, limits.memory_bytes),
         None => CallError::Trap(error.root_cause().to_string()),

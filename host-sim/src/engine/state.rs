@@ -104,8 +104,17 @@ pub(super) struct MemoryMeter {
     limits: Arc<Limits>,
     /// Largest size of the linear memory, bytes.
     pub(super) peak: usize,
-    /// The limit that stopped a growth.
+    /// The limit that stopped a growth, while the guest has done nothing of which the host knows since.
     pub(super) refused: Option<&'static str>,
+}
+
+impl MemoryMeter {
+    /// At every crossing between host and guest: whoever goes on to call the host has got over the refusal.
+    pub(super) fn cross(&mut self, hook: CallHook) {
+        if matches!(hook, CallHook::CallingHost) {
+            self.refused = None;
+        }
+    }
 }
 
 impl ResourceLimiter for MemoryMeter {

@@ -75,6 +75,9 @@ pub struct LimitLine {
     pub value: u64,
     /// `bytes`, `ms`, or `count`.
     pub unit: &'static str,
+    /// What it holds for, one of each: `call`, `component`, `request` with its answer, `host call`, `batch`, `collection`, or
+    /// `tenant`.
+    pub of: &'static str,
     /// What a limits file may set it to, in `unit`.
     pub range: std::ops::RangeInclusive<u64>,
     /// What passing it does, in a few words.
@@ -136,8 +139,8 @@ const WARNS: Option<&str> = None;
 
 /// Writes struct, default, list and setter from one table, so that no limit can be in one and not in another.
 macro_rules! limits {
-    ($( $(#[$doc:meta])* $name:ident: $number:ty = $default:expr, $unit:literal, $range:expr, $only_enforced:ident, $meaning:literal; )*) => {
-        /// Limits of one call, unless said otherwise.
+    ($( $(#[$doc:meta])* $name:ident: $number:ty = $default:expr, $unit:literal, $of:literal, $range:expr, $only_enforced:ident, $meaning:literal; )*) => {
+        /// Limits, each of what [`LimitLine::of`] says.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Limits {
             $( $(#[$doc])* pub $name: $number, )*
@@ -159,6 +162,7 @@ macro_rules! limits {
                     name: stringify!($name),
                     value: self.$name.to_number(),
                     unit: $unit,
+                    of: $of,
                     range: $range,
                     meaning: $meaning,
                     mode: self.mode(stringify!($name)),
@@ -194,63 +198,63 @@ macro_rules! limits {
 
 limits! {
     /// Size of a component, bytes. Checked before it is parsed, since parsing and compiling cost host time and memory.
-    component_bytes: usize = 8 * MIB, "bytes", 1..=1 << 30, ALIVE, "a larger component is not loaded";
+    component_bytes: usize = 8 * MIB, "bytes", "component", 1..=1 << 30, ALIVE, "a larger component is not loaded";
     /// Linear memory of the guest, bytes. A page of 100 users needs about 2 MiB.
-    memory_bytes: usize = 64 * MIB, "bytes", 1 << 16..=4 << 30, ALIVE, "the guest's memory stops growing";
+    memory_bytes: usize = 64 * MIB, "bytes", "call", 1 << 16..=4 << 30, ALIVE, "the guest's memory stops growing";
     /// Elements of one guest table.
-    table_elements: usize = 10_000, "count", 0..=1_000_000, ALIVE, "the guest's tables stop growing";
+    table_elements: usize = 10_000, "count", "call", 0..=1_000_000, ALIVE, "the guest's tables stop growing";
     /// Call stack of the guest, bytes.
-    stack_bytes: usize = 512 * KIB, "bytes", 1 << 16..=1 << 26, ALIVE, "the call ends";
+    stack_bytes: usize = 512 * KIB, "bytes", "call", 1 << 16..=1 << 26, ALIVE, "the call ends";
     /// Time the guest computes, and the host for it within the call. Waiting does not count.
-    cpu: Duration = SECOND.saturating_mul(10), "ms", 1..=DAY, OTHERS, "the call is interrupted";
+    cpu: Duration = SECOND.saturating_mul(10), "ms", "call", 1..=DAY, OTHERS, "the call is interrupted";
     /// Wall-clock time, waiting included. The only limit that ends a guest blocked in the host.
-    wall: Duration = SECOND.saturating_mul(180), "ms", 1..=DAY, WAITS, "the call is dropped";
+    wall: Duration = SECOND.saturating_mul(180), "ms", "call", 1..=DAY, WAITS, "the call is dropped";
     /// HTTP requests.
-    requests: u32 = 256, "count", 0..=MOST, WARNS, "further requests are refused";
+    requests: u32 = 256, "count", "call", 0..=MOST, WARNS, "further requests are refused";
     /// Requests in flight at once, for all calls of one tenant together.
-    in_flight: usize = 8, "count", 1..=1_000, OTHERS, "further requests wait";
+    in_flight: usize = 8, "count", "tenant", 1..=1_000, OTHERS, "further requests wait";
     /// Body of one request, bytes. Queries are short.
-    request_bytes: u64 = 1 << 20, "bytes", 0..=1 << 40, WARNS, "the request fails";
+    request_bytes: u64 = 1 << 20, "bytes", "request", 0..=1 << 40, WARNS, "the request fails";
     /// Body of one response, bytes.
-    response_bytes: u64 = 16 << 20, "bytes", 0..=1 << 40, WARNS, "the response is cut";
+    response_bytes: u64 = 16 << 20, "bytes", "request", 0..=1 << 40, WARNS, "the response is cut";
     /// Bodies of all responses, bytes.
-    response_bytes_per_call: u64 = 64 << 20, "bytes", 0..=1 << 40, WARNS, "the response is cut";
+    response_bytes_per_call: u64 = 64 << 20, "bytes", "call", 0..=1 << 40, WARNS, "the response is cut";
     /// Status line and headers of one response, bytes.
-    response_head_bytes: usize = 64 * KIB, "bytes", 1..=1 << 20, ALIVE, "the response is refused";
+    response_head_bytes: usize = 64 * KIB, "bytes", "request", 1..=1 << 20, ALIVE, "the response is refused";
     /// Header fields of one response.
-    response_headers: usize = 100, "count", 1..=10_000, ALIVE, "the response is refused";
+    response_headers: usize = 100, "count", "request", 1..=10_000, ALIVE, "the response is refused";
     /// Method, scheme, authority and path of a request that the guest prepares, each, bytes. The host keeps them.
-    target_bytes: usize = 8 * KIB, "bytes", 1..=1 << 16, ALIVE, "the guest cannot write it";
+    target_bytes: usize = 8 * KIB, "bytes", "request", 1..=1 << 16, ALIVE, "the guest cannot write it";
     /// Memory of one set of header fields that the guest writes, bytes. The host keeps it.
-    fields_bytes: usize = 16 * KIB, "bytes", 0..=1 << 20, ALIVE, "the call ends";
+    fields_bytes: usize = 16 * KIB, "bytes", "request", 0..=1 << 20, ALIVE, "the call ends";
     /// Establishing a connection: name look-up, TCP and TLS together.
-    connect: Duration = SECOND.saturating_mul(10), "ms", 1..=DAY, WAITS, "the request fails";
+    connect: Duration = SECOND.saturating_mul(10), "ms", "request", 1..=DAY, WAITS, "the request fails";
     /// Until the head of a response has come, connecting included.
-    first_byte: Duration = SECOND.saturating_mul(60), "ms", 1..=DAY, WAITS, "the request fails";
+    first_byte: Duration = SECOND.saturating_mul(60), "ms", "request", 1..=DAY, WAITS, "the request fails";
     /// Between two pieces of a body.
-    between_bytes: Duration = SECOND.saturating_mul(30), "ms", 1..=DAY, WAITS, "the response fails";
+    between_bytes: Duration = SECOND.saturating_mul(30), "ms", "request", 1..=DAY, WAITS, "the response fails";
     /// Host-side objects the guest holds: requests, responses, streams, pollables.
-    host_table_entries: usize = 1_024, "count", 1..=1_000_000, ALIVE, "the call ends";
+    host_table_entries: usize = 1_024, "count", "call", 1..=1_000_000, ALIVE, "the call ends";
     /// Bytes copied from guest to host in one host call or result.
-    hostcall_bytes: usize = 16 * MIB, "bytes", 1..=1 << 30, ALIVE, "the call ends";
+    hostcall_bytes: usize = 16 * MIB, "bytes", "host call", 1..=1 << 30, ALIVE, "the call ends";
     /// Handles the guest holds.
-    handles: usize = 1_024, "count", 1..=1_000_000, ALIVE, "the call ends";
+    handles: usize = 1_024, "count", "call", 1..=1_000_000, ALIVE, "the call ends";
     /// Entries in one batch.
-    batch_entries: usize = 10_000, "count", 0..=MOST, WARNS, "the batch is refused";
+    batch_entries: usize = 10_000, "count", "batch", 0..=MOST, WARNS, "the batch is refused";
     /// Length of one text in a record or warning, bytes. GitLab's longest, a name, has 255 characters.
-    text_bytes: usize = 64 * KIB, "bytes", 0..=MOST, WARNS, "the batch is refused";
+    text_bytes: usize = 64 * KIB, "bytes", "batch", 0..=MOST, WARNS, "the batch is refused";
     /// Length of a cursor, bytes.
-    cursor_bytes: usize = 4 * KIB, "bytes", 0..=MOST, WARNS, "the batch is refused";
+    cursor_bytes: usize = 4 * KIB, "bytes", "batch", 0..=MOST, WARNS, "the batch is refused";
     /// Batches of one collection. A million users come in some 10,000.
-    batches: u64 = 100_000, "count", 1..=MOST, OTHERS, "the collection ends";
+    batches: u64 = 100_000, "count", "collection", 1..=MOST, OTHERS, "the collection ends";
     /// All the time that one collection spends waiting because the service said "too many requests".
-    rate_limit_wait: Duration = SECOND.saturating_mul(900), "ms", 0..=7 * DAY, WAITS, "the collection ends, resumable";
+    rate_limit_wait: Duration = SECOND.saturating_mul(900), "ms", "collection", 0..=7 * DAY, WAITS, "the collection ends, resumable";
     /// Calls of one tenant at once.
-    calls: usize = 4, "count", 1..=1_000, OTHERS, "further calls wait";
+    calls: usize = 4, "count", "tenant", 1..=1_000, OTHERS, "further calls wait";
     /// Requests of one tenant in a minute. GitLab.com's own limit for one user is 2,000.
-    requests_per_minute: u64 = 6_000, "count", 1..=MOST, WARNS, "further calls wait";
+    requests_per_minute: u64 = 6_000, "count", "tenant", 1..=MOST, WARNS, "further calls wait";
     /// Computing of one tenant in a minute, host work within its calls included.
-    cpu_per_minute: Duration = SECOND.saturating_mul(30), "ms", 1..=DAY, WARNS, "further calls wait";
+    cpu_per_minute: Duration = SECOND.saturating_mul(30), "ms", "tenant", 1..=DAY, WARNS, "further calls wait";
 }
 
 impl Limits {
