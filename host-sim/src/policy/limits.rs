@@ -128,7 +128,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Milliseconds.
 const DAY: u64 = 24 * 3_600_000;
 /// So many that nothing is limited, and few enough to be counted exactly everywhere.
-const MOST: u64 = u32::MAX as u64;
+const MOST: u64 = 0xffff_ffff;
 
 /// Why a limit has no mode `warn`.
 const ALIVE: Option<&str> = Some("it keeps this process alive");
