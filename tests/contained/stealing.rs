@@ -14,6 +14,7 @@ pub async fn secret_thief() {
     let masked = format!("Bearer {}", "*".repeat(CANARY.len()));
     assert!(loot.iter().any(|text| *text == masked), "{loot:?}");
     assert!(loot.iter().any(|text| text.contains(&format!("authorization: {masked}"))), "{loot:?}");
+    assert!(!loot.iter().any(|text| text.contains("of-the-host")), "a session is a credential, too: {loot:?}");
     assert!(loot.contains(&"placeholder"), "its own fields are as it wrote them: {loot:?}");
     let seen = format!("{:?}", call.result);
     assert!(!holds_canary(seen.as_bytes()), "{seen}");

@@ -52,8 +52,9 @@ fn answer(mut stream: TcpStream, kept: &Mutex<Vec<Vec<u8>>>) {
     kept.lock().expect("no panic").push(request);
     let token = echo.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
     let length = echo.len();
-    let answer =
-        format!("HTTP/1.1 200 OK\r\nx-token: {token}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{echo}");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nx-token: {token}\r\nset-cookie: session=of-the-host\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{echo}"
+    );
     let _ = stream.write_all(answer.as_bytes());
 }
 

@@ -1,4 +1,5 @@
-//! A response body on its way to the guest: counted, limited, and recorded once, at its end or when it is dropped.
+//! A response body on its way to the guest: counted, limited, and recorded once, at its end or when it is dropped. Trailers
+//! are not passed on.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -178,7 +179,8 @@ impl MeteredBody {
                         }
                         Frame::data(data)
                     }
-                    Err(trailers) => trailers,
+                    // Trailers: neither counted nor masked, and nothing that a plugin needs.
+                    Err(_) => Frame::data(Bytes::new()),
                 })))
             }
         }

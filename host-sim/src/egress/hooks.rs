@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{ACCEPT_ENCODING, HOST};
 use http::{HeaderValue, Request};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi::clocks::WasiClocksCtx;
@@ -98,6 +98,8 @@ impl Hooks {
             request.headers_mut().remove(name);
         }
         request.headers_mut().insert(HOST, host);
+        // In compressed bytes no credential is found.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         *request.uri_mut() = uri;
         if let Some(injection) = &access.injection {
             let value = injection.secret().header_value(injection.prefix()).ok_or_else(|| malformed("credential"))?;
@@ -323,6 +325,8 @@ mod tests {
             request.headers_mut().append("host", format!("{value}.example").parse().unwrap());
             request.headers_mut().append("x-forwarded-host", "evil.example".parse().unwrap());
             request.headers_mut().append("trailer", "private-token".parse().unwrap());
+            request.headers_mut().append("accept-encoding", "gzip".parse().unwrap());
+            request.headers_mut().append("range", "bytes=0-9".parse().unwrap());
         }
         request.headers_mut().insert("accept", "application/json".parse().unwrap());
         let (origin, network) = hooks.admit(&request).unwrap();
@@ -331,9 +335,10 @@ mod tests {
         assert_eq!(values("private-token"), ["Bearer glpat-secret"]);
         assert!(values("private-token").iter().all(http::HeaderValue::is_sensitive));
         assert_eq!(values("host"), ["gitlab.example.com"]);
+        assert_eq!(values("accept-encoding"), ["identity"]);
         let mut names: Vec<&str> = request.headers().keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["accept", "host", "private-token"]);
+        assert_eq!(names, ["accept", "accept-encoding", "host", "private-token"]);
         let filter = hooks.forbidden_header_filter();
         assert!(filter(&http::header::HOST) && filter(&http::header::TRAILER) && !filter(&http::header::ACCEPT));
         assert_eq!(request.uri(), "https://gitlab.example.com/api/v4/users?page=2");

@@ -150,6 +150,7 @@ mod tests {
             "a **********, glpat-********** and glpat-aba and **********ab",
         );
         assert_masked("abababab", "-ababababab-abababa-", "-**********-abababa-");
+        assert_masked("glpat-ab", "-glpat\\u002dab-glpat%2Dab-glpat-ab-", "-*************-**********-********-");
     }
 
     /// A guest that has its guesses echoed must not be told by the lengths how far each of them is right.
@@ -163,7 +164,8 @@ mod tests {
             lengths
         };
         let expected = lengths(&["echo xxxxx-xxxx", "xx", "x"]);
-        assert_eq!(expected, [6, 2, 1, 9]);
+        // The longest spelling, `glpat\\u002dabab`, has 15 bytes.
+        assert_eq!(expected, [1, 2, 1, 14]);
         for pieces in [
             ["echo xxxxglpat-", "ab", "a"],
             ["echo glpat-abab", "xx", "x"],

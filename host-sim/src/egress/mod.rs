@@ -15,6 +15,8 @@
 //!
 //! A credential at rest is a [`Sealed`] one; here alone it is opened.
 
+#[cfg(test)]
+mod answers;
 mod body;
 mod cause;
 mod client;

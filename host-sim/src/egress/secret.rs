@@ -51,7 +51,7 @@ impl Secret {
             Err(SecretError::NotAHeader)
         } else {
             let own = Zeroizing::new(trimmed.to_owned());
-            let spellings = if own.len() < SHORTEST { vec![] } else { vec![own.clone()] };
+            let spellings = if own.len() < SHORTEST { vec![] } else { spellings(&own) };
             Ok(Self(Arc::new(Texts { own, spellings })))
         }
     }
@@ -69,7 +69,8 @@ impl Secret {
         self.0.own.as_bytes()
     }
 
-    /// What to look for in words from outside: the credential as it is. Nothing for one of less than eight characters.
+    /// What to look for in words from outside, the longest first: the credential as it is, and as it stands in JSON and
+    /// in a URL, each in the ways that encoders have. Nothing for one of less than eight characters.
     pub(in crate::egress) fn spellings(&self) -> &[Zeroizing<String>] {
         &self.0.spellings
     }
@@ -81,6 +82,56 @@ impl Secret {
     pub fn redact(&self, text: &str) -> String {
         self.spellings().iter().fold(text.to_owned(), |text, spelling| text.replace(spelling.as_str(), "[secret]"))
     }
+}
+
+/// What encoders of JSON write as `\u` and four digits: none, and then Go, Rails, PHP, Gson and .NET, and those that do it with
+/// all but letters and digits.
+const JSON_ESCAPED: [&str; 7] =
+    ["", "<>&", "<>&'", "<>&'=", "<>&'\"", "<>&'\"+`", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"];
+
+/// What encoders of URLs leave as it is, beside letters and digits: nothing; in a part of a URL; in a form; in a path; in a URL.
+const URL_KEPT: [&str; 6] = ["", "-._~", "-_.!~*'()", "*-._", "-._~!$&'()*+,;=:@", ";,/?:@&=+$#-_.!~*'()"];
+
+/// The ways to write a credential, each once, the longest first.
+fn spellings(own: &str) -> Vec<Zeroizing<String>> {
+    let mut found = vec![Zeroizing::new(own.to_owned())];
+    let mut add = |escape: &dyn Fn(char) -> Option<String>| {
+        // Six bytes at most for each: it does not move while it grows, which would leave a copy behind.
+        let mut text = Zeroizing::new(String::with_capacity(own.len() * 6));
+        for character in own.chars() {
+            match escape(character) {
+                Some(escaped) => text.push_str(&escaped),
+                None => text.push(character),
+            }
+        }
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    };
+    let hex = |character: char, upper: bool| {
+        let number = u32::from(character);
+        if upper { format!("{number:02X}") } else { format!("{number:02x}") }
+    };
+    for upper in [false, true] {
+        for escaped in JSON_ESCAPED {
+            for slash in [false, true] {
+                add(&|character| match character {
+                    _ if escaped.contains(character) => Some(format!("\\u00{}", hex(character, upper))),
+                    '"' | '\\' => Some(format!("\\{character}")),
+                    '/' if slash => Some("\\/".to_owned()),
+                    _ => None,
+                });
+            }
+        }
+        for kept in URL_KEPT {
+            add(&|character| {
+                let keeps = character.is_ascii_alphanumeric() || kept.contains(character);
+                (!keeps).then(|| format!("%{}", hex(character, upper)))
+            });
+        }
+    }
+    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    found
 }
 
 impl fmt::Debug for Secret {
@@ -123,5 +174,29 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "Secret");
         assert_eq!(secret.redact("a canary-1, two canary-1canary-1"), "a [secret], two [secret][secret]");
         assert_eq!(Secret::new("x".to_owned()).unwrap().redact("example"), "example");
+    }
+
+    #[test]
+    fn found_as_json_and_urls_write_it() {
+        let secret = Secret::new("glpat-a/b+c=\"<d".to_owned()).unwrap();
+        for spelling in [
+            r#"glpat-a/b+c="<d"#,
+            r#"glpat-a/b+c=\"<d"#,
+            r#"glpat-a\/b+c=\"<d"#,
+            r#"glpat-a/b+c=\"\u003cd"#,
+            r#"glpat-a\/b+c=\"\u003Cd"#,
+            r#"glpat-a/b+c\u003d\"\u003cd"#,
+            r#"glpat-a/b\u002Bc=\u0022\u003Cd"#,
+            r#"glpat\u002da\u002fb\u002bc\u003d\u0022\u003cd"#,
+            "glpat-a%2Fb%2Bc%3D%22%3Cd",
+            "glpat-a%2fb%2bc%3d%22%3cd",
+            "glpat%2Da%2Fb%2Bc%3D%22%3Cd",
+            "glpat-a/b+c=%22%3Cd",
+        ] {
+            assert_eq!(secret.redact(&format!("a {spelling}.")), "a [secret].", "{spelling}");
+        }
+        // Where there is nothing to escape, there is one way to write it.
+        assert_eq!(Secret::new("canary12".to_owned()).unwrap().spellings().len(), 1);
+        assert_eq!(Secret::new("glpat-ab_c.d".to_owned()).unwrap().spellings().len(), 5);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
@@ -73,7 +74,7 @@ impl Sending {
                 let (mut head, body) = response.into_parts();
                 match self.check_head(&head.headers) {
                     Ok(()) => {
-                        self.mask_head(&mut head.headers);
+                        self.clean_head(&mut head.headers);
                         if let Some(taping) = &mut taping {
                             taping.head(head.status.as_u16(), &head.headers);
                         }
@@ -184,7 +185,10 @@ impl Sending {
         Err(Cause::new(Error::HttpResponseHeaderSectionSize(None), words))
     }
 
-    fn mask_head(&self, headers: &mut HeaderMap) {
+    /// Takes out what sets a session, which is a credential, too, and masks the one that is known.
+    fn clean_head(&self, headers: &mut HeaderMap) {
+        headers.remove(SET_COOKIE);
+        headers.remove("set-cookie2");
         let Some(secret) = &self.secret else { return };
         for value in headers.values_mut() {
             if let Some(clean) = masked(value.as_bytes(), secret)
