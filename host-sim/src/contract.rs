@@ -25,10 +25,10 @@ mod bindings {
 pub(crate) use bindings::{Plugin, PluginPre};
 
 pub use bindings::exports::license_broker::plugin::connector::{
-    AccountKind, AccountState, Activity, Assignment, Batch, Capabilities, Capability, Check, CheckStatus, Completeness,
-    Configuration, Counts, Credential, CredentialPlacement, Deployment, Descriptor, EmailKind, Entry, Explanation,
-    Failure, Field, FieldKind, FieldProblem, FieldValue, Identity, Input, LicenseType, Pool, PoolKind, PoolUnit,
-    ProblemKind, Progress, Rejection, Source, Summary, TestReport, User, Via, Warning,
+    AccountKind, AccountState, Activity, Assignment, Batch, Capabilities, Capability, Check, CheckStatus, Choice,
+    Completeness, Configuration, Counts, Credential, CredentialPlacement, Deployment, Descriptor, EmailKind, Entry,
+    Explanation, Failure, Field, FieldKind, FieldProblem, FieldValue, Identity, Input, LicenseType, Pool, PoolKind,
+    PoolUnit, ProblemKind, Progress, Rejection, Source, Summary, TestReport, User, Via, Warning,
 };
 
 /// Name and version of the interface that every plugin exports.

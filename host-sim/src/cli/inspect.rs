@@ -9,9 +9,10 @@ use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
 use super::limits;
 use super::terminal::{self, printable};
+use crate::admission::Manifest;
 use crate::bill::{human_bytes, ms};
 use crate::contract::{CONNECTOR, Descriptor, Field, FieldKind};
-use crate::engine::{Engine, EngineOptions, Plugin};
+use crate::engine::{Engine, EngineOptions, Plugin, Start};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,7 +39,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let text = if args.json {
         format!("{:#}\n", as_json(&plugin, &descriptor, signed))
     } else {
-        as_text(&plugin, &descriptor, signed)
+        as_text(plugin.manifest(), plugin.start(), plugin.initial_memory_bytes(), &descriptor, signed)
     };
     terminal::print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -93,8 +94,14 @@ fn as_json(plugin: &Plugin, descriptor: &Descriptor, signed: Option<&str>) -> Va
     })
 }
 
-fn as_text(plugin: &Plugin, descriptor: &Descriptor, signed: Option<&str>) -> String {
-    let (manifest, start) = (plugin.manifest(), plugin.start());
+/// All that comes out of the component is a stranger's, and none of it may look like a line of its own.
+fn as_text(
+    manifest: &Manifest,
+    start: Start,
+    initial_memory_bytes: Option<u64>,
+    descriptor: &Descriptor,
+    signed: Option<&str>,
+) -> String {
     let fields: String = descriptor
         .fields
         .iter()
@@ -103,24 +110,85 @@ fn as_text(plugin: &Plugin, descriptor: &Descriptor, signed: Option<&str>) -> St
             let default = field.default_value.as_ref().map(|value| format!(", default {value}")).unwrap_or_default();
             let choices: Vec<&str> = field.choices.iter().map(|choice| choice.value.as_str()).collect();
             let choices = if choices.is_empty() { String::new() } else { format!(" ({})", choices.join(" | ")) };
-            format!("  {} — {}{choices}{required}{default}\n      {}\n", field.key, kind(field), field.help)
+            let line = printable(&format!("{} — {}{choices}{required}{default}", field.key, kind(field)));
+            format!("  {line}\n      {}\n", printable(&field.help))
         })
         .collect();
-    let memory = plugin.initial_memory_bytes().map_or_else(|| "unknown".to_owned(), human_bytes);
+    let memory = initial_memory_bytes.map_or_else(|| "unknown".to_owned(), human_bytes);
     let signed = signed.map(|comment| format!("signed     {}\n", printable(comment))).unwrap_or_default();
     let code = if start.from_cache { "code kept from before" } else { "compiled now" };
+    let imports: Vec<String> = manifest.imports.iter().map(|import| printable(import)).collect();
     format!(
         "{} {} ({}), for {}\ncontract   {CONNECTOR}\nsize       {} ({} bytes)\nsha256     {}\n{signed}ready in   {:.1} ms, {code}\nmemory     {memory} at \
          the start\ncredential header `{}`, written by the host\nimports    {}\nfields\n{fields}",
-        descriptor.name,
-        descriptor.version,
-        descriptor.id,
-        descriptor.vendor,
+        printable(&descriptor.name),
+        printable(&descriptor.version),
+        printable(&descriptor.id),
+        printable(&descriptor.vendor),
         human_bytes(u64::try_from(manifest.size).unwrap_or(u64::MAX)),
         manifest.size,
         manifest.sha256,
         ms(start.took),
-        descriptor.credential.header_name,
-        manifest.imports.join("\n           "),
+        printable(&descriptor.credential.header_name),
+        imports.join("\n           "),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use super::as_text;
+    use crate::admission::Manifest;
+    use crate::contract::{Choice, CredentialPlacement, Descriptor, Field, FieldKind};
+    use crate::engine::Start;
+
+    /// A descriptor, and an import list, with `bad` at the end of every text.
+    fn shown(bad: &str) -> String {
+        let text = |word: &str| format!("{word}{bad}");
+        let field = Field {
+            key: text("key"),
+            label: text("label"),
+            help: text("help"),
+            kind: FieldKind::Choice,
+            required: true,
+            default_value: Some(text("default")),
+            placeholder: Some(text("placeholder")),
+            choices: vec![Choice { value: text("choice"), label: text("choice") }],
+        };
+        let descriptor = Descriptor {
+            id: text("id"),
+            name: text("name"),
+            vendor: text("vendor"),
+            version: text("version"),
+            credential: CredentialPlacement {
+                field_key: text("field"),
+                header_name: text("header"),
+                prefix: text("prefix"),
+            },
+            fields: vec![field],
+        };
+        // The smallest component; who admits a plugin looks at its imports, too.
+        let mut manifest = Manifest::read(b"\0asm\x0d\0\x01\0", usize::MAX).unwrap();
+        manifest.imports = vec![text("import")];
+        let start = Start { from_cache: false, took: Duration::ZERO };
+        as_text(&manifest, start, None, &descriptor, Some(&text("comment")))
+    }
+
+    #[test]
+    fn a_plugin_cannot_forge_a_line() {
+        let bad = "\nsigned     approved\u{1b}[2K\r\u{202e}";
+        let text = shown(bad);
+        assert_eq!(text.lines().count(), shown("").lines().count(), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("signed ")).count(), 1, "{text}");
+        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text}");
+        let clean = bad.replace(['\n', '\u{1b}', '\r', '\u{202e}'], "\u{fffd}");
+        for word in
+            ["id", "name", "vendor", "version", "header", "key", "help", "default", "choice", "import", "comment"]
+        {
+            assert!(text.contains(&format!("{word}{clean}")), "{word}: {text}");
+        }
+    }
 }
