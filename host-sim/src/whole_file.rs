@@ -21,6 +21,10 @@ impl WholeFile {
     /// # Errors
     /// When its folder does not exist or cannot be written, or `path` is a folder.
     pub fn create(path: &Path) -> io::Result<Self> {
+        Self::start(path, false)
+    }
+
+    fn start(path: &Path, private: bool) -> io::Result<Self> {
         if path.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
         }
@@ -29,9 +33,14 @@ impl WholeFile {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            // As the file that it replaces; else what any new file gets, less the umask.
-            let old = std::fs::metadata(path).map(|metadata| metadata.permissions());
-            builder.permissions(old.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666)));
+            // From the first moment: whoever opens a file keeps it open, whatever its permissions are later.
+            builder.permissions(if private {
+                std::fs::Permissions::from_mode(0o600)
+            } else {
+                // As the file that it replaces; else what any new file gets, less the umask.
+                let old = std::fs::metadata(path).map(|metadata| metadata.permissions());
+                old.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666))
+            });
         }
         Ok(Self { file: builder.tempfile_in(folder)?, path: path.to_owned() })
     }
@@ -41,13 +50,7 @@ impl WholeFile {
     /// # Errors
     /// As [`WholeFile::create`].
     pub fn create_private(path: &Path) -> io::Result<Self> {
-        let mut file = Self::create(path)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            file.as_file_mut().set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
-        Ok(file)
+        Self::start(path, true)
     }
 
     /// The file as it is so far.
@@ -97,6 +100,39 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Somebody looks all the time: nobody else could have opened one of the files for a moment.
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_was_never_anybody_elses() {
+        use std::os::unix::fs::PermissionsExt as _;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let done = AtomicBool::new(false);
+        let seen = std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut seen = Vec::new();
+                while !done.load(Ordering::Relaxed) {
+                    let entries = std::fs::read_dir(folder.path()).unwrap().flatten();
+                    let files = entries.filter(|entry| entry.path() != path);
+                    seen.extend(files.filter_map(|entry| Some(entry.metadata().ok()?.permissions().mode() & 0o777)));
+                }
+                seen
+            });
+            for _ in 0..5_000 {
+                drop(WholeFile::create_private(&path).unwrap());
+            }
+            done.store(true, Ordering::Relaxed);
+            watcher.join().unwrap()
+        });
+        assert!(seen.iter().all(|mode| *mode == 0o600), "{:?}", seen.iter().find(|mode| **mode != 0o600));
+        WholeFile::create_private(&path).unwrap().finish().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
