@@ -153,3 +153,36 @@ fn a_plugin_that_does_not_compile_leaves_the_old_component() {
     assert!(ran.stderr.contains("error: the plugin does not compile\nhint: "), "{}", ran.stderr);
     assert_eq!(machine.built().unwrap(), fs::read(component()).unwrap());
 }
+
+/// A build runs code of whatever is compiled, and of rustup and cargo themselves.
+#[test]
+fn no_program_of_a_build_gets_the_token_or_the_key() {
+    let rustup = "mkdir -p SYSROOT/lib && touch SYSROOT/lib/libstd-0123.rlib";
+    for command in ["test", "collect"] {
+        let machine = Machine::new(false, Some(rustup));
+        let seen = machine.folder.path().join("seen");
+        for name in ["bin/rustc", "bin/rustup", "sysroot/bin/cargo"] {
+            let path = machine.folder.path().join(name);
+            let body = fs::read_to_string(&path).unwrap();
+            let note = format!("echo \"{name} ${{THE_TOKEN-}} ${{THE_KEY-}} $OTHER\" >> {}\n", seen.display());
+            machine.script(name, &format!("{note}{}", body.trim_start_matches("#!/bin/sh\n")));
+        }
+        let path = format!("{}:/usr/bin:/bin", machine.folder.path().join("bin").display());
+        let ran = Cli::new([command, "--url", "http://127.0.0.1:1", "--allow-loopback"])
+            .args(["--token-env", "THE_TOKEN", "--key-env", "THE_KEY"])
+            .env("THE_TOKEN", "glpat-of-the-build")
+            .env("THE_KEY", "key-of-the-build")
+            .env("OTHER", "kept")
+            .env("PATH", &path)
+            .env("HOST_SIM_GUEST_COMPILER", "auto")
+            .env("CARGO_TARGET_DIR", machine.folder.path().join("target").to_str().unwrap())
+            .run();
+        ran.assert_code(1);
+        assert!(ran.stderr.contains("127.0.0.1:1"), "it was built, and called: {}", ran.stderr);
+        let seen = fs::read_to_string(seen).unwrap();
+        for name in ["bin/rustc", "bin/rustup", "sysroot/bin/cargo"] {
+            assert!(seen.lines().any(|line| line == format!("{name}   kept")), "{name}: {seen}");
+        }
+        assert!(!seen.contains("of-the-build"), "{seen}");
+    }
+}

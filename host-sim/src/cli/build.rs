@@ -20,7 +20,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
-    let built = plugin_build::build(&BuildOptions { out: args.out.clone(), way: args.compiler })?;
+    let built =
+        plugin_build::build(&BuildOptions { out: args.out.clone(), way: args.compiler, ..BuildOptions::default() })?;
     let manifest = &built.manifest;
     terminal::print(&format!(
         "component  {}\nsize       {} ({} bytes)\nsha256     {}\nimports    {}\n",

@@ -34,9 +34,19 @@ pub(super) struct ComponentFile {
 impl ComponentFile {
     /// Reads a component of at most `limit` bytes, or the GitLab plugin, built if it is not fresh.
     pub(super) fn read(file: Option<&Path>, admission: &AdmissionArgs, limit: usize) -> Result<Self, CommandError> {
+        Self::read_keeping_back(file, admission, limit, vec![])
+    }
+
+    /// The same where these environment variables hold a token or a key, which a build is not given.
+    pub(super) fn read_keeping_back(
+        file: Option<&Path>,
+        admission: &AdmissionArgs,
+        limit: usize,
+        variables: Vec<String>,
+    ) -> Result<Self, CommandError> {
         let path = match file {
             Some(path) => path.to_owned(),
-            None => built()?,
+            None => built(variables)?,
         };
         let bytes = admission::read_file(&path, limit).map_err(|error| {
             CommandError::usage(
@@ -61,10 +71,10 @@ impl ComponentFile {
     }
 }
 
-fn built() -> Result<PathBuf, CommandError> {
+fn built(kept_back: Vec<String>) -> Result<PathBuf, CommandError> {
     let options = BuildOptions::from_environment()
         .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?;
-    Ok(plugin_build::build(&options)?.path)
+    Ok(plugin_build::build(&BuildOptions { kept_back, ..options })?.path)
 }
 
 fn verified(path: &Path, bytes: &[u8], key: &Path, signature: Option<&Path>) -> Result<String, CommandError> {

@@ -121,7 +121,8 @@ impl SourceArgs {
 
     /// The plugin, of the size that the tenant's limits allow.
     pub(super) fn component(&self, limits: &Limits) -> Result<ComponentFile, CommandError> {
-        ComponentFile::read(self.plugin.as_deref(), &self.admission, limits.component_bytes)
+        let variables = self.token.variable().into_iter().chain(self.key.variable()).map(ToOwned::to_owned).collect();
+        ComponentFile::read_keeping_back(self.plugin.as_deref(), &self.admission, limits.component_bytes, variables)
     }
 }
 

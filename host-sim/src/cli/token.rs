@@ -62,6 +62,11 @@ pub(super) struct KeyArgs {
 }
 
 impl TokenArgs {
+    /// The environment variable that holds the token.
+    pub(super) fn variable(&self) -> Option<&str> {
+        self.token_env.as_deref()
+    }
+
     /// None for a replay, which sends nothing.
     pub(super) fn read(&self, url: &str, key: &KeyArgs) -> Result<Option<Secret>, CommandError> {
         if self.replay.is_some() {
@@ -81,6 +86,11 @@ impl PlainTokenArgs {
 }
 
 impl KeyArgs {
+    /// The environment variable that holds the key.
+    pub(super) fn variable(&self) -> Option<&str> {
+        self.key_env.as_deref()
+    }
+
     fn key(&self) -> Result<SealingKey, CommandError> {
         match (&self.key_file, &self.key_env) {
             (Some(path), _) => Ok(SealingKey::read(path)?),

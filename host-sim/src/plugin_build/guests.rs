@@ -55,10 +55,13 @@ fn sources(path: &Path) -> io::Result<Vec<String>> {
 /// See [`BuildError`].
 pub fn build_guests(options: &BuildOptions) -> Result<Vec<Guest>, BuildError> {
     let names = guest_sources()?;
-    let toolchain = toolchain::find(options.way)?;
+    let toolchain = toolchain::find(options.way, &options.kept_back)?;
     let target_folder = target_folder(&workspace());
     let mut cargo = cargo(&toolchain, &workspace(), &target_folder, &[GROWABLE_TABLE]);
     cargo.arg("--locked").arg("--bins").arg("--manifest-path").arg(folder().join("Cargo.toml"));
+    for name in &options.kept_back {
+        cargo.env_remove(name);
+    }
     // Assembly for WebAssembly is not stable; this lets a released compiler take it, whichever it is.
     cargo.env("RUSTC_BOOTSTRAP", "1");
     if modules(&target_folder).is_dir() {

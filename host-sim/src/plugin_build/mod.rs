@@ -66,6 +66,9 @@ pub struct BuildOptions {
     pub out: Option<PathBuf>,
     /// How to come by a compiler.
     pub way: Way,
+    /// Environment variables that the programs called do not get: those with a token or a key. What is compiled runs code of
+    /// its own while it is, and so do the compilers' installers.
+    pub kept_back: Vec<String>,
 }
 
 /// The environment variable that chooses the way when no option does: for tests and CI, which build through commands
@@ -82,7 +85,7 @@ impl BuildOptions {
             Ok(text) => text.parse().map_err(|why| format!("{WAY_VARIABLE}: {why}"))?,
             Err(_) => Way::Auto,
         };
-        Ok(Self { out: None, way })
+        Ok(Self { way, ..Self::default() })
     }
 }
 
@@ -100,10 +103,10 @@ pub struct Built {
 /// # Errors
 /// See [`BuildError`]. The component's file is replaced only by a whole one that would be loaded.
 pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
-    let toolchain = toolchain::find(options.way)?;
+    let toolchain = toolchain::find(options.way, &options.kept_back)?;
     let workspace = workspace();
     let target_folder = target_folder(&workspace);
-    let module = compile(&toolchain, &workspace, &target_folder)?;
+    let module = compile(&toolchain, &workspace, &target_folder, &options.kept_back)?;
     let component = componentize(&module, CRATE)?;
     let manifest = Manifest::read(&component, Limits::default().component_bytes)?;
     manifest.admit()?;
@@ -140,8 +143,16 @@ fn target_folder(workspace: &Path) -> PathBuf {
     }
 }
 
-fn compile(toolchain: &GuestToolchain, workspace: &Path, target_folder: &Path) -> Result<Vec<u8>, BuildError> {
+fn compile(
+    toolchain: &GuestToolchain,
+    workspace: &Path,
+    target_folder: &Path,
+    kept_back: &[String],
+) -> Result<Vec<u8>, BuildError> {
     let mut cargo = cargo(toolchain, workspace, target_folder, &[]);
+    for name in kept_back {
+        cargo.env_remove(name);
+    }
     cargo.args(["--lib", "--package", PACKAGE]);
     if target_folder.join("plugin").is_dir() {
         // Not the first build: it takes seconds, and needs no words unless it fails.

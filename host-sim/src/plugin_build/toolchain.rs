@@ -93,33 +93,50 @@ impl ToolchainError {
     }
 }
 
-/// Finds a compiler.
+/// Finds a compiler. The programs that are asked do not get the environment variables in `kept_back`.
 ///
 /// # Errors
 /// [`ToolchainError`], which names every way that was tried.
-pub fn find(way: Way) -> Result<GuestToolchain, ToolchainError> {
-    let active = ActiveToolchain::query()?;
+pub fn find(way: Way, kept_back: &[String]) -> Result<GuestToolchain, ToolchainError> {
+    let programs = Programs { kept_back };
+    let active = ActiveToolchain::query(programs)?;
     let mut tried = Vec::new();
     if matches!(way, Way::Auto | Way::Installed) {
-        if active.has_target()? {
+        if active.has_target(programs)? {
             return Ok(active.plain(Way::Installed));
         }
         tried.push("the active toolchain does not have it".to_owned());
     }
     if matches!(way, Way::Auto | Way::Rustup) {
-        match rustup_target_add() {
-            Ok(()) if active.has_target()? => return Ok(active.plain(Way::Rustup)),
+        match rustup_target_add(programs) {
+            Ok(()) if active.has_target(programs)? => return Ok(active.plain(Way::Rustup)),
             Ok(()) => tried.push("rustup added it to another toolchain than the active one".to_owned()),
             Err(why) => tried.push(why),
         }
     }
     if matches!(way, Way::Auto | Way::Distribution) {
-        match distribution(&active) {
+        match distribution(programs, &active) {
             Ok(toolchain) => return Ok(toolchain),
             Err(why) => tried.push(why),
         }
     }
     Err(ToolchainError::NoTarget(tried.join("; ")))
+}
+
+/// How other programs are called.
+#[derive(Clone, Copy)]
+struct Programs<'a> {
+    kept_back: &'a [String],
+}
+
+impl Programs<'_> {
+    fn call(self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        for name in self.kept_back {
+            command.env_remove(name);
+        }
+        command
+    }
 }
 
 /// The toolchain that cargo uses here.
@@ -129,16 +146,16 @@ struct ActiveToolchain {
 }
 
 impl ActiveToolchain {
-    fn query() -> Result<Self, ToolchainError> {
-        let sysroot = PathBuf::from(rustc("rustc", &["--print", "sysroot"]).map_err(ToolchainError::NoRust)?);
-        let version = rustc("rustc", &["-vV"]).map_err(ToolchainError::NoRust)?;
+    fn query(programs: Programs<'_>) -> Result<Self, ToolchainError> {
+        let sysroot = PathBuf::from(rustc(programs, "rustc", &["--print", "sysroot"]).map_err(ToolchainError::NoRust)?);
+        let version = rustc(programs, "rustc", &["-vV"]).map_err(ToolchainError::NoRust)?;
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default().to_owned();
         Ok(Self { sysroot, host })
     }
 
-    fn has_target(&self) -> Result<bool, ToolchainError> {
-        let folder =
-            rustc("rustc", &["--print", "target-libdir", "--target", TARGET]).map_err(ToolchainError::NoRust)?;
+    fn has_target(&self, programs: Programs<'_>) -> Result<bool, ToolchainError> {
+        let folder = rustc(programs, "rustc", &["--print", "target-libdir", "--target", TARGET])
+            .map_err(ToolchainError::NoRust)?;
         // The folder may be named without being there, or be there without the library.
         Ok(std::fs::read_dir(folder)
             .is_ok_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))))
@@ -162,8 +179,9 @@ impl ActiveToolchain {
     }
 }
 
-fn rustc(program: &str, args: &[&str]) -> Result<String, String> {
-    let output = Command::new(program)
+fn rustc(programs: Programs<'_>, program: &str, args: &[&str]) -> Result<String, String> {
+    let output = programs
+        .call(program)
         .args(args)
         .stdin(Stdio::null())
         .output()
@@ -175,9 +193,10 @@ fn rustc(program: &str, args: &[&str]) -> Result<String, String> {
     }
 }
 
-fn rustup_target_add() -> Result<(), String> {
+fn rustup_target_add(programs: Programs<'_>) -> Result<(), String> {
     say(&format!("adding the target {TARGET} with rustup"));
-    let status = Command::new("rustup")
+    let status = programs
+        .call("rustup")
         .args(["target", "add", TARGET])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -187,11 +206,11 @@ fn rustup_target_add() -> Result<(), String> {
     if status.success() { Ok(()) } else { Err("rustup cannot download it".to_owned()) }
 }
 
-fn distribution(active: &ActiveToolchain) -> Result<GuestToolchain, String> {
+fn distribution(programs: Programs<'_>, active: &ActiveToolchain) -> Result<GuestToolchain, String> {
     let linker = active.linker().ok_or("the active toolchain has no rust-lld to link with")?;
-    if let Err(why) = distribution_compiler() {
-        install(&why)?;
-        distribution_compiler()?;
+    if let Err(why) = distribution_compiler(programs) {
+        install(programs, &why)?;
+        distribution_compiler(programs)?;
     }
     Ok(GuestToolchain {
         way: Way::Distribution,
@@ -207,17 +226,17 @@ fn distribution(active: &ActiveToolchain) -> Result<GuestToolchain, String> {
 }
 
 /// Whether the distribution's compiler is there, new enough, and has its library's source.
-fn distribution_compiler() -> Result<(), String> {
+fn distribution_compiler(programs: Programs<'_>) -> Result<(), String> {
     if !Path::new(DISTRIBUTION_RUSTC).is_file() {
         return Err(format!("{DISTRIBUTION_RUSTC} is not installed"));
     }
-    let version = rustc(DISTRIBUTION_RUSTC, &["--version"])?;
+    let version = rustc(programs, DISTRIBUTION_RUSTC, &["--version"])?;
     let release = release(&version).ok_or_else(|| format!("{DISTRIBUTION_RUSTC} says `{version}`"))?;
     if release < OLDEST {
         let ((major, minor), (least_major, least_minor)) = (release, OLDEST);
         return Err(format!("{DISTRIBUTION_RUSTC} is {major}.{minor}, at least {least_major}.{least_minor} is needed"));
     }
-    let sysroot = rustc(DISTRIBUTION_RUSTC, &["--print", "sysroot"])?;
+    let sysroot = rustc(programs, DISTRIBUTION_RUSTC, &["--print", "sysroot"])?;
     let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml");
     if source.is_file() { Ok(()) } else { Err("the source of the standard library is not installed".to_owned()) }
 }
@@ -228,13 +247,13 @@ fn release(version: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn install(why: &str) -> Result<(), String> {
+fn install(programs: Programs<'_>, why: &str) -> Result<(), String> {
     if !Path::new("/usr/bin/apt-get").is_file() {
         return Err(format!("{why}, and this is no Debian"));
     }
     let packages = DISTRIBUTION_PACKAGES.join(" ");
     let person = io::stdin().is_terminal() && io::stderr().is_terminal();
-    let root = is_root();
+    let root = is_root(programs);
     let as_root: &[&str] = match (root, person) {
         (true, _) => &[],
         (false, true) => &["sudo"],
@@ -247,7 +266,8 @@ fn install(why: &str) -> Result<(), String> {
     let apt_get = |args: &[&str]| {
         let mut words = as_root.iter().copied().chain(["apt-get"]).chain(args.iter().copied());
         let program = words.next().unwrap_or("apt-get");
-        Command::new(program)
+        programs
+            .call(program)
             .args(words)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(if person { Stdio::inherit() } else { Stdio::null() })
@@ -265,8 +285,8 @@ fn install(why: &str) -> Result<(), String> {
     }
 }
 
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").stdin(Stdio::null()).output();
+fn is_root(programs: Programs<'_>) -> bool {
+    let id = programs.call("id").arg("-u").stdin(Stdio::null()).output();
     id.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == "0")
 }
 
