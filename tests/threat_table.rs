@@ -31,19 +31,45 @@ fn pointers(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether a file of the tree has a function of this name, and not only a comment on it.
-fn has_function(text: &str, name: &str) -> bool {
-    text.lines().any(|line| {
-        let line = line.trim_start();
-        ["fn ", "async fn ", "pub fn ", "pub async fn "]
+/// Whether a file of the tree has a test of this name, one that is run: no helper, nothing ignored, and not only a comment.
+/// Or a function that `contained!` makes a test of, in a file below `tests/contained`.
+fn has_test(path: &str, text: &str, name: &str, contained: &[(String, String)]) -> bool {
+    let in_macro = |module: &str| contained.iter().any(|(of, test)| of == module && test == name);
+    let module = path.strip_prefix("tests/contained/").and_then(|file| file.strip_suffix(".rs"));
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.iter().enumerate().any(|(number, line)| {
+        let declares = ["fn ", "async fn ", "pub fn ", "pub async fn "]
             .iter()
             .filter_map(|begin| line.strip_prefix(begin)?.strip_prefix(name))
-            .any(|rest| rest.starts_with('('))
+            .any(|rest| rest.starts_with('('));
+        if !declares {
+            return false;
+        }
+        let attributes: Vec<&str> = lines[..number]
+            .iter()
+            .rev()
+            .copied()
+            .take_while(|line| line.starts_with("#[") || line.starts_with("//"))
+            .filter(|line| line.starts_with("#["))
+            .collect();
+        let is_test = |line: &&str| **line == *"#[test]" || line.starts_with("#[tokio::test");
+        let runs = !attributes.iter().any(|line| line.starts_with("#[ignore") || line.contains(", ignore"));
+        runs && (attributes.iter().any(is_test) || module.is_some_and(in_macro))
     })
+}
+
+/// Module and name of each test in the list of `contained!`.
+fn contained(text: &str) -> Vec<(String, String)> {
+    let list = text.split_once("\ncontained! {\n").and_then(|(_, rest)| rest.split_once("\n}")).unwrap_or_default().0;
+    list.split(';')
+        .filter_map(|line| line.trim().split_once(':'))
+        .flat_map(|(module, names)| names.split(',').map(|name| (module.to_owned(), name.trim().to_owned())))
+        .collect()
 }
 
 /// What is wrong with a table of threats, read from `root`.
 fn faults(text: &str, root: &Path) -> Vec<String> {
+    let contained = contained(&std::fs::read_to_string(root.join("tests/contained.rs")).unwrap_or_default());
     let mut faults = Vec::new();
     let mut threats = HashSet::new();
     for (line, cells) in rows(text) {
@@ -73,8 +99,8 @@ fn faults(text: &str, root: &Path) -> Vec<String> {
                 continue;
             };
             match std::fs::read_to_string(root.join(path)) {
-                Ok(text) if has_function(&text, name) => {}
-                Ok(_) => fault(format!("there is no function {name} in {path}")),
+                Ok(text) if has_test(path, &text, name, &contained) => {}
+                Ok(_) => fault(format!("there is no test {name} in {path} that is run")),
                 Err(_) => fault(format!("there is no file {path}")),
             }
         }
@@ -122,15 +148,39 @@ fn every_hostile_guest_and_every_limit_has_a_row() {
 #[test]
 fn what_is_gone_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.rs"), "// fn gone()\n#[test]\nfn there() {}\nfn there_too() {}\n").unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "a.rs",
+        "// fn gone()\n#[test]\nfn there() {}\n\nfn helper() {}\n#[test]\n#[ignore = \"slow\"]\nfn ignored() {}\n\n\
+         #[tokio::test(flavor = \"current_thread\")]\n// A word.\n#[allow(unused)]\nasync fn there_too() {}\n\
+         #[cfg(test)]\nfn another_helper() {}\n",
+    );
+    write(
+        "tests/contained.rs",
+        "macro_rules! contained {\n}\n\ncontained! {\n    b: one,\n        two;\n    c: three;\n}\n",
+    );
+    write("tests/contained/b.rs", "pub async fn one() {}\npub async fn two() {}\npub async fn three() {}\n");
     let found =
         |row: &str| faults(&format!("| threat | mechanism | file | test |\n|---|---|---|---|\n{row}\n"), folder.path());
     assert_eq!(found("| t | m | `a.rs` | `a.rs::there`, `a.rs::there_too` |"), Vec::<String>::new());
+    let both = "`tests/contained/b.rs::one`, `tests/contained/b.rs::two`";
+    assert_eq!(found(&format!("| t | m | `a.rs` | {both} |")), Vec::<String>::new());
     for (row, words) in [
         ("| t | m | `b.rs` | `a.rs::there` |", "there is no file b.rs"),
         ("| t | m | `a.rs` | `b.rs::there` |", "there is no file b.rs"),
-        ("| t | m | `a.rs` | `a.rs::gone` |", "there is no function gone in a.rs"),
-        ("| t | m | `a.rs` | `a.rs::the` |", "there is no function the in a.rs"),
+        ("| t | m | `a.rs` | `a.rs::gone` |", "there is no test gone in a.rs that is run"),
+        ("| t | m | `a.rs` | `a.rs::helper` |", "there is no test helper in a.rs that is run"),
+        ("| t | m | `a.rs` | `a.rs::another_helper` |", "there is no test another_helper in a.rs that is run"),
+        ("| t | m | `a.rs` | `a.rs::ignored` |", "there is no test ignored in a.rs that is run"),
+        (
+            "| t | m | `a.rs` | `tests/contained/b.rs::three` |",
+            "there is no test three in tests/contained/b.rs that is run",
+        ),
+        ("| t | m | `a.rs` | `a.rs::the` |", "there is no test the in a.rs that is run"),
         ("| t | m | `a.rs` | `there` |", "`there` is not path::name"),
         ("| t | m | a.rs | `a.rs::there` |", "no file or no test in backquotes"),
         ("| t | m | `a.rs` | later |", "no file or no test in backquotes"),
