@@ -6,13 +6,16 @@
 //!
 //! | refused | allowed by |
 //! | --- | --- |
-//! | a method other than GET and POST | nothing: a plugin reads |
+//! | a method other than GET and POST | nothing |
 //! | a path that can be read as another one | nothing |
 //! | user information, other schemes, hosts that are none | nothing |
 //! | another origin, or another path of it than granted | entering that address |
 //! | loopback, private addresses | `--allow-loopback`, `--allow-private-network` |
 //! | metadata, link-local, multicast and the like | nothing |
 //! | plain http | `--allow-loopback`, to this machine; nothing elsewhere |
+//!
+//! Not refused: a POST that writes. GraphQL asks by POST, and what a body does is known to the service alone. Whether it
+//! does anything is decided there, by the scopes of the token: one that can only read writes nothing.
 
 use std::net::IpAddr;
 
@@ -96,7 +99,8 @@ impl Refusal {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Method(_) => "nothing allows it: a plugin reads, and does not write".to_owned(),
+            Self::Method(_) => "nothing allows it: a plugin asks by GET and POST; give it a token that can only read, since a POST may write"
+                .to_owned(),
             Self::Path(_) => {
                 "nothing allows it: a server could take it for another path than the one checked".to_owned()
             }

@@ -43,7 +43,8 @@ fn a_method_that_writes_is_refused() {
     ] {
         let said = said(GITLAB, NONE, method, "https://gitlab.example.com", "/api/v4/user");
         let words = format!(
-            "the method {method} is not allowed, only GET and POST | nothing allows it: a plugin reads, and does not write"
+            "the method {method} is not allowed, only GET and POST | nothing allows it: a plugin asks by GET and POST; \
+             give it a token that can only read, since a POST may write"
         );
         assert_eq!(said, if allowed { "" } else { &words }, "{method}");
     }
