@@ -132,8 +132,10 @@ struct BusyTime {
 
 impl Busy {
     fn timed<T>(&self, act: impl FnOnce() -> T) -> (T, Duration) {
-        self.with(|time| time.since = Some(std::time::Instant::now()));
-        let (outcome, used) = timed(act);
+        let started = std::time::Instant::now();
+        self.with(|time| time.since = Some(started));
+        let outcome = act();
+        let used = started.elapsed();
         self.with(|time| {
             time.before += used;
             time.since = None;
