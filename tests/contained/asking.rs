@@ -80,7 +80,7 @@ pub async fn slow_upload() {
         assert_eq!(call.last_failure.unwrap().words, words, "{mode}");
         attacked.assert_honest_works().await;
     }
-    let longest = tap.requests().iter().map(Vec::len).max().unwrap();
+    let longest = tap.at_least(2).iter().map(Vec::len).max().unwrap();
     assert!(longest < 102_000, "{longest} bytes came through");
     assert_eq!(told(&attacked.page("100000").await), ["200"]);
     let mut warned = limits;

@@ -33,7 +33,9 @@ fn named(rogue: Rogue) -> &'static str {
         Rogue::BodyWithoutContent | Rogue::SwitchingProtocols => "no content type instead of GitLab's JSON",
         // Nobody follows it; whoever did would be back at the policy, which has no switch for that address.
         Rogue::RedirectToMetadata => "a redirect to 169.254.169.254 instead of JSON",
-        Rogue::BadHeader | Rogue::Banner | Rogue::Http2 => "the answer is not HTTP: invalid HTTP",
+        Rogue::BadHeader => "the answer is not HTTP: invalid HTTP",
+        // These speak first: what comes before the request is written is an answer to nothing, and has no more words.
+        Rogue::Banner | Rogue::Http2 => "the answer is not HTTP",
         Rogue::ResetAtOnce | Rogue::ResetAfterRequest | Rogue::ResetInBody | Rogue::ResetInChunk | Rogue::TlsReset => {
             "the connection broke off"
         }

@@ -2,21 +2,27 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// A listener on a free port of loopback.
 pub struct Wiretap {
     pub address: SocketAddr,
-    requests: Arc<Mutex<Vec<Vec<u8>>>>,
+    kept: Arc<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    requests: Mutex<Vec<Vec<u8>>>,
+    more: Condvar,
 }
 
 impl Wiretap {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let requests: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
-        let kept = Arc::clone(&requests);
+        let all: Arc<Kept> = Arc::default();
+        let kept = Arc::clone(&all);
         // Ends with the test process.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -24,7 +30,7 @@ impl Wiretap {
                 std::thread::spawn(move || answer(stream, &kept));
             }
         });
-        Self { address, requests }
+        Self { address, kept: all }
     }
 
     pub fn url(&self) -> String {
@@ -33,11 +39,21 @@ impl Wiretap {
 
     /// Everything that was sent, a request each.
     pub fn requests(&self) -> Vec<Vec<u8>> {
-        self.requests.lock().expect("no panic").clone()
+        self.kept.requests.lock().expect("no panic").clone()
+    }
+
+    /// The same once there are at least so many: what broke off is kept a moment after the call that sent it.
+    pub fn at_least(&self, count: usize) -> Vec<Vec<u8>> {
+        let requests = self.kept.requests.lock().expect("no panic");
+        let within = Duration::from_secs(20);
+        let waited = self.kept.more.wait_timeout_while(requests, within, |requests| requests.len() < count);
+        let (requests, timed_out) = waited.expect("no panic");
+        assert!(!timed_out.timed_out(), "{} of {count} requests came", requests.len());
+        requests.clone()
     }
 }
 
-fn answer(mut stream: TcpStream, kept: &Mutex<Vec<Vec<u8>>>) {
+fn answer(mut stream: TcpStream, kept: &Kept) {
     // What is sent beyond a request would be a second one, smuggled in: it is waited for, too.
     stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
     let mut request = Vec::new();
@@ -49,7 +65,8 @@ fn answer(mut stream: TcpStream, kept: &Mutex<Vec<Vec<u8>>>) {
         }
     }
     let echo = String::from_utf8_lossy(&request).into_owned();
-    kept.lock().expect("no panic").push(request);
+    kept.requests.lock().expect("no panic").push(request);
+    kept.more.notify_all();
     let token = echo.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
     let length = echo.len();
     let answer = format!(
