@@ -247,8 +247,8 @@ fn what_is_no_recording_is_refused() {
         (whole.clone() + first + "\n", "it comes after the last".to_owned()),
         ("glpat-x\n".to_owned(), format!("{name} is no recording: line 1: expected value")),
         (
-            "{\"type\":\"recording\",\"format\":2,\"colour\":\"red\"}\n".to_owned(),
-            format!("the recording {name} has the form 2, and this host reads 1"),
+            "{\"type\":\"recording\",\"format\":3,\"colour\":\"red\"}\n".to_owned(),
+            format!("the recording {name} has the form 3, and this host reads 2"),
         ),
     ] {
         fs::write(&path, text).unwrap();

@@ -240,7 +240,8 @@ impl Stage {
                 && calls > 0
                 && same_records
                 && verdict.is_within()
-                && peak_bytes.is_none_or(|peak| peak <= cap),
+                // A memory that cannot be read is not known to be within the cap.
+                && peak_bytes.is_some_and(|peak| peak <= cap),
         };
         Ok((line, all_alone))
     }

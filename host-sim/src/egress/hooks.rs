@@ -49,22 +49,15 @@ impl Hooks {
         let target = target(request);
         let deny = |code, message: String| Denial { code, target: target.clone(), message, hint: NOTHING.to_owned() };
         if !self.ledger.admit(self.limits.requests) {
-            if self.limits.only_warns("requests") {
-                self.ledger.warn("requests");
-                return self.admit_counted(request);
-            }
             let limit = self.limits.requests;
-            return Err(deny(
-                DenialCode::RequestBudget,
-                format!("the limit requests = {limit} of one call is used up"),
-            ));
+            if !self.limits.only_warns("requests") {
+                return Err(deny(
+                    DenialCode::RequestBudget,
+                    format!("the limit requests = {limit} of one call is used up"),
+                ));
+            }
+            self.ledger.warn("requests");
         }
-        self.admit_counted(request)
-    }
-
-    fn admit_counted<B>(&self, request: &Request<B>) -> Result<(Origin, &Network), Denial> {
-        let target = target(request);
-        let deny = |code, message: String| Denial { code, target: target.clone(), message, hint: NOTHING.to_owned() };
         let Some(network) = &self.network else {
             return Err(deny(DenialCode::Origin, "this call has no network".to_owned()));
         };

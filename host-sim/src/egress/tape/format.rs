@@ -12,7 +12,7 @@ use super::Asked;
 use super::code::Code;
 
 /// Version of the form. A host reads its own version only.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub(super) enum Line {
 /// A request and what came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Exchange {
+    /// From 1, in the order in which requests were sent: lines stand in the order in which answers ended.
+    pub(super) number: u64,
     pub(super) method: String,
     pub(super) url: String,
     pub(super) body_sha256: Option<String>,

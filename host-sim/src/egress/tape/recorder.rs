@@ -93,9 +93,10 @@ impl Recorder {
     pub(in crate::egress) fn begin(self: &Arc<Self>, asked: Asked) -> Taping {
         let Asked { method, url, body_sha256 } = asked;
         let (headers, body, ended) = (Vec::new(), Text::of(&[]), Ended::Unanswered);
-        let exchange = Exchange { method, url, body_sha256, ms: 0, status: None, headers, body, ended };
         let number = self.with(|out| {
             out.begun += 1;
+            let number = out.begun;
+            let exchange = Exchange { number, method, url, body_sha256, ms: 0, status: None, headers, body, ended };
             out.open.insert(out.begun, Open { exchange, body: Vec::new() });
             out.begun
         });
@@ -246,5 +247,25 @@ mod tests {
         assert!(of("begun").contains("\"ended\":\"given-up\"") && of("begun").contains("\"half\""), "{text}");
         assert!(of("silent").contains("\"ended\":\"unanswered\""), "{text}");
         Replay::open(&path).unwrap();
+    }
+
+    /// Of two equal requests at once the second may be answered first; a replay gave its answer to the first.
+    #[tokio::test(start_paused = true)]
+    async fn equal_requests_are_answered_in_the_order_in_which_they_were_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording");
+        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default()).unwrap());
+        let asked = || Asked { method: "GET".to_owned(), url: "https://a.example/".to_owned(), body_sha256: None };
+        let (mut first, mut second) = (recorder.begin(asked()), recorder.begin(asked()));
+        for (taping, status) in [(&mut second, 202), (&mut first, 201)] {
+            taping.head(status, &HeaderMap::new());
+            taping.whole();
+        }
+        recorder.finish().unwrap();
+        let replay = Replay::open(&path).unwrap();
+        for status in [201, 202] {
+            let answer = replay.answer(&asked()).await.map_err(|cause| cause.words).unwrap();
+            assert_eq!(answer.status(), status);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a recording, and answering from it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ pub struct Replay {
 #[derive(Debug)]
 struct Rest {
     file: File,
-    /// Where the answers of each request are, in the order in which they ended.
+    /// Where the answers of each request are, in the order in which it was sent.
     places: HashMap<Asked, VecDeque<(u64, usize)>>,
     calls: VecDeque<Duration>,
     last_call: Duration,
@@ -85,7 +85,7 @@ impl Replay {
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
         let unreadable = |why| ReplayError::Unreadable { path: path.to_owned(), why };
         let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
-        let mut places: HashMap<Asked, VecDeque<(u64, usize)>> = HashMap::new();
+        let mut places: HashMap<Asked, BTreeMap<u64, (u64, usize)>> = HashMap::new();
         let (mut head, mut calls, mut exchanges, mut ended) = (None, VecDeque::new(), 0, false);
         let (mut text, mut number, mut place) = (Vec::new(), 0, 0);
         loop {
@@ -120,7 +120,10 @@ impl Replay {
                 }
                 Line::Exchange(exchange) if number > 1 => {
                     exchanges += 1;
-                    places.entry(exchange.asked()).or_default().push_back((place, length));
+                    let number = exchange.number;
+                    if places.entry(exchange.asked()).or_default().insert(number, (place, length)).is_some() {
+                        return Err(wrong("its number comes twice"));
+                    }
                 }
                 Line::End { calls: told, exchanges: in_all } if number > 1 => {
                     if u64::try_from(calls.len()) != Ok(told) || exchanges != in_all {
@@ -136,6 +139,7 @@ impl Replay {
             return Err(ReplayError::NotWhole(path.to_owned()));
         };
         let last_call = Duration::from_secs(u64::try_from(started.unix_timestamp()).unwrap_or(0));
+        let places = places.into_iter().map(|(asked, places)| (asked, places.into_values().collect())).collect();
         let rest = Rest { file: reader.into_inner(), places, calls, last_call, missing: Vec::new() };
         Ok(Self { started, policy, rest: Mutex::new(rest) })
     }
