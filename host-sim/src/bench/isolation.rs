@@ -72,7 +72,7 @@ pub struct Line {
     pub longest_ms: f64,
     /// Whether each ended within its limits.
     pub within_limits: bool,
-    /// How often the honest tenants' times were measured: again each time that the median was over [`MOST`].
+    /// How often the honest tenants' times were measured: again each time that a tenant was over [`MOST`].
     pub measurements: u32,
     /// Rounds of the last measurement, from which the ratios are.
     pub rounds: u32,
@@ -324,11 +324,11 @@ impl Report {
             // Writing to a String does not fail.
             let _ = writeln!(text, "{}", cells.join("  ").trim_end());
         }
-        let worst = self.attacks.iter().map(|line| line.ratio_median).fold(0.0, f64::max);
+        let worst = self.attacks.iter().map(|line| line.ratio_worst).fold(0.0, f64::max);
         let peak = self.attacks.iter().filter_map(|line| line.peak_bytes).max().map_or_else(String::new, human_bytes);
         let _ = writeln!(
             text,
-            "\n{}: the highest median is {worst:.2} of at most {MOST}; memory at most {peak} of {}, without attack {}",
+            "\n{}: the most slowed-down tenant takes {worst:.2} of its time alone, of at most {MOST}; memory at most {peak} of {}, without attack {}",
             if self.passed { "contained" } else { "NOT CONTAINED" },
             human_bytes(self.cap_bytes),
             self.alone_peak_bytes.map_or_else(|| "unknown".to_owned(), human_bytes),

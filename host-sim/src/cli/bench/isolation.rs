@@ -23,10 +23,10 @@ use crate::policy::limits::Limits;
 /// ended, how many did, the longest; the honest tenants' time as a ratio to their time alone, of the median and of the most
 /// slowed-down tenant; how often that was measured; whether their records are the same; the largest memory of the process.
 ///
-/// A median over 1.5 is measured again with twice the rounds, and once more if it is over again: of a few rounds a busy
+/// A tenant over 1.5 times is measured again with twice the rounds, and once more if it is over again: of a few rounds a busy
 /// machine can be the cause. The last measurement counts.
 ///
-/// Exit code 1 if records differ, a call outlives its limits, a median ratio is over 1.5, or memory is over the cap: what
+/// Exit code 1 if records differ, a call outlives its limits, a tenant takes over 1.5 times its time alone, or memory is over the cap: what
 /// the process takes without an attack, and what the attacked tenant's calls may take.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo sim bench isolation\n  \
