@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use fake_gitlab::{Options, Scenario};
 use host_sim::code_cache::CodeCache;
 use host_sim::contract::{Configuration, Credential, FieldValue, Input};
-use host_sim::egress::{Access, Client, Injection, Network, Owner, Recorder, SealingKey, Secret, Tape};
+use host_sim::egress::{Access, Injection, Network, Owner, Recorder, SealingKey, Secret, Tape};
 use host_sim::engine::{Engine, EngineOptions, Plugin};
 use host_sim::policy::limits::Limits;
 use host_sim::policy::network::NetworkPolicy;
 use host_sim::policy::origin::{Grant, Origin};
+use host_sim::tenant::Tenant as Share;
 
 use crate::support::echo::Echo;
 use crate::support::{StandIn, component};
@@ -31,6 +32,8 @@ struct Tenant {
     stand_in: StandIn,
     echo: Echo,
     network: Network,
+    /// Within the tenant's limits and its turn, as the host runs it.
+    plugin: Plugin,
     config: Configuration,
     recorder: Arc<Recorder>,
 }
@@ -39,7 +42,7 @@ impl Tenant {
     async fn new(
         name: &'static str,
         scenario: Scenario,
-        plugin: &Plugin,
+        (engine, plugin): (&Engine, &Plugin),
         folder: &Path,
         (stand_in, echo): (StandIn, Echo),
     ) -> Self {
@@ -58,23 +61,22 @@ impl Tenant {
         std::fs::write(folder.join(name).join("sealed"), sealed.as_str()).unwrap();
         let secret = key.open(&sealed, owner).unwrap();
         let injection = Injection::new("authorization", "Bearer ", secret).unwrap();
-        let client = Client::new(&Limits::default(), policy, None).unwrap();
-        let network = Network {
-            client: Arc::new(client.with_tape(Tape::Record(Arc::clone(&recorder)))),
-            access: Access {
-                grant: Grant::of(std::slice::from_ref(&url), &[Origin::of_url(&url).unwrap()]).unwrap(),
-                injection: Some(injection),
-            },
-        };
-        Self { name, token, stand_in, echo, network, config, recorder }
+        let tenant = Share::new(engine, Limits::default(), policy, None).unwrap();
+        let tenant = tenant.with_tape(Tape::Record(Arc::clone(&recorder)));
+        let network = tenant.network(Access {
+            grant: Grant::of(std::slice::from_ref(&url), &[Origin::of_url(&url).unwrap()]).unwrap(),
+            injection: Some(injection),
+        });
+        let plugin = tenant.plugin(plugin);
+        Self { name, token, stand_in, echo, network, plugin, config, recorder }
     }
 
     /// Reads pages, and gives the guest's memory after each, and what it delivered.
-    async fn run(&self, plugin: &Plugin, credential: &Credential) -> Vec<Vec<u8>> {
+    async fn run(&self, credential: &Credential) -> Vec<Vec<u8>> {
         let mut images = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..CALLS {
-            let call = plugin.collect_then_dump(&self.network, &self.config, credential, cursor.as_ref()).await;
+            let call = self.plugin.collect_then_dump(&self.network, &self.config, credential, cursor.as_ref()).await;
             let bill = format!("{:?}", call.bill).into_bytes();
             let (batch, memory) = call.result.unwrap();
             images.extend([memory, format!("{batch:?}").into_bytes(), bill]);
@@ -140,10 +142,10 @@ fn a_tenants_token_is_nowhere_in_what_is_anothers() {
             let engine = Engine::new(Limits::default(), EngineOptions { core_dump: true }).unwrap();
             let cache = CodeCache::open(&folder.path().join("code")).unwrap();
             let plugin = engine.load_through(&std::fs::read(component()).unwrap(), Some(&cache)).unwrap();
-            let a = Tenant::new("a", Scenario::SelfManagedPremium, &plugin, folder.path(), of_a).await;
-            let b = Tenant::new("b", Scenario::GitlabCom, &plugin, folder.path(), of_b).await;
+            let a = Tenant::new("a", Scenario::SelfManagedPremium, (&engine, &plugin), folder.path(), of_a).await;
+            let b = Tenant::new("b", Scenario::GitlabCom, (&engine, &plugin), folder.path(), of_b).await;
             let given = Credential::Value([a.token; 64].concat());
-            let (of_a, of_b) = tokio::join!(a.run(&plugin, &given), b.run(&plugin, &Credential::Injected));
+            let (of_a, of_b) = tokio::join!(a.run(&given), b.run(&Credential::Injected));
             (a, b, of_a, of_b)
         })
     });
