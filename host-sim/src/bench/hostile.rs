@@ -184,8 +184,8 @@ impl Attacker {
             let guest = Duration::try_from_secs_f64(bill.guest_ms_longest_call / 1e3).unwrap_or_default();
             let outlived = longest > self.limits.wall + MOMENT || guest > self.limits.cpu + MOMENT;
             let ways = match outcome {
-                // Stopped between two batches: that is no end of its own.
-                Err(CollectionError::Output(_)) => BTreeMap::new(),
+                // Stopped after a batch: its call has ended, and the run would have gone on.
+                Err(CollectionError::Output(_)) => BTreeMap::from([("returned, more to come".to_owned(), 1)]),
                 Err(error) => BTreeMap::from([(self.without_address(&words(&error)), 1)]),
                 Ok(_) if bill.more_denials > 0 || !bill.denials.is_empty() => {
                     BTreeMap::from([("returned, requests refused".to_owned(), 1)])
