@@ -1,0 +1,14 @@
+//! The memory of a license broker: which sources there are, what each said and when, and what follows from it.
+//!
+//! Knows nothing of plugins, of the network and of any vendor: it takes [`record`]s, however they were read, and the time,
+//! whatever clock it comes from. Everything is synchronous, since SQLite is.
+//!
+//! Data flows one way: [`record`]s → [`store`] (staged, then a snapshot) → [`allocation`] and [`reports`].
+
+pub mod calendar;
+pub mod journey;
+pub mod record;
+#[cfg(test)]
+mod samples;
+pub mod store;
+pub mod table;

@@ -1,0 +1,94 @@
+//! How much of a person reaches the store.
+//!
+//! | level | vendor's id | login name | name, addresses, identities | dates |
+//! | --- | --- | --- | --- | --- |
+//! | full | kept | kept | kept | kept |
+//! | username | kept | kept | none | kept |
+//! | pseudonym | pseudonym | pseudonym | none | kept |
+//! | erased | mark | mark | none | none |
+//!
+//! A pseudonym is a keyed digest of the vendor's id: the same person has the same one in each run of a source, and nobody
+//! without the tenant's key can tell who it is, or that two sources have it in common.
+
+use std::collections::HashSet;
+
+use ring::hmac;
+use rusqlite::Transaction;
+
+use super::StoreError;
+use super::tenants::{self, Identity};
+use crate::record::User;
+
+/// What one run lets through.
+#[derive(Debug)]
+pub(super) struct Curtain {
+    identity: Identity,
+    source_no: i64,
+    key: hmac::Key,
+    erased: HashSet<String>,
+}
+
+/// A user as it is stored.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) user: User<'a>,
+    /// In place of `user.user_id` and `user.username`.
+    pub(super) mask: Option<String>,
+}
+
+impl Curtain {
+    pub(super) fn of(transaction: &Transaction<'_>, tenant_no: i64, source_no: i64) -> Result<Self, StoreError> {
+        let identity: String =
+            transaction.query_row("SELECT identity FROM tenant WHERE tenant_no = ?1", [tenant_no], |row| row.get(0))?;
+        let erased = transaction
+            .prepare_cached("SELECT mark FROM erased WHERE source_no = ?1")?
+            .query_map([source_no], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &tenants::pseudonym_key(transaction, tenant_no)?);
+        let identity = Identity::named(&identity).unwrap_or(Identity::Pseudonym);
+        Ok(Self { identity, source_no, key, erased })
+    }
+
+    /// What stands for a person's id in the store.
+    pub(super) fn mask(&self, user_id: &str) -> Option<String> {
+        if !self.erased.is_empty() {
+            let mark = self.digest("erased", user_id);
+            if self.erased.contains(&mark) {
+                return Some(mark);
+            }
+        }
+        (self.identity == Identity::Pseudonym).then(|| self.digest("person", user_id))
+    }
+
+    fn digest(&self, purpose: &str, user_id: &str) -> String {
+        let text = format!("{purpose}\n{}\n{user_id}", self.source_no);
+        let tag = hmac::sign(&self.key, text.as_bytes());
+        // 80 bits: among a million people the chance of two alike is one in ten thousand million million.
+        let hex: String = tag.as_ref().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+        format!("{purpose}-{hex}")
+    }
+
+    pub(super) fn user<'a>(&self, user: &User<'a>) -> Seen<'a> {
+        let mask = self.mask(user.user_id);
+        let mut user = user.clone();
+        if self.identity != Identity::Full || mask.is_some() {
+            (user.display_name, user.email, user.email_kind) = (None, None, "none");
+            user.identities = Vec::new();
+        }
+        if mask.as_ref().is_some_and(|mask| self.erased.contains(mask)) {
+            (user.created_at, user.last_activity_on, user.last_sign_in_at) = (None, None, None);
+            user.activity = "not-readable";
+        }
+        Seen { user, mask }
+    }
+}
+
+impl Seen<'_> {
+    pub(super) fn user_id(&self) -> &str {
+        self.mask.as_deref().unwrap_or(self.user.user_id)
+    }
+
+    pub(super) fn username(&self) -> &str {
+        self.mask.as_deref().unwrap_or(self.user.username)
+    }
+}

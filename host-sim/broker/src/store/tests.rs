@@ -1,0 +1,372 @@
+//! What runs make of the store.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use super::StoreError;
+use super::runs::{Cause, Failed};
+use super::sources::Approved;
+use super::tenants::Identity;
+use crate::journey::State;
+use crate::record::{Record, User};
+use crate::samples::{Company, ENTERED, pool, seat, summary, user};
+
+const HOLDERS: &str = "SELECT p.username FROM seat JOIN person p USING (person_no) ORDER BY 1";
+const EVENTS: &str =
+    "SELECT e.on_day || ' ' || e.kind || ' ' || p.username FROM seat_event e JOIN person p USING (person_no)
+     ORDER BY e.on_day, e.kind, p.username";
+
+#[test]
+fn nothing_is_read_before_approval() {
+    let company = Company::empty();
+    let (store, act) = (&company.store, company.act());
+    let source_no = store.add_source(act, "acme", &ENTERED, "sealed").unwrap().source_no;
+    let begin = || store.begin_run(act, "acme", source_no, Cause::Manual);
+    assert!(begin().unwrap_err().to_string().contains("nothing is read before it is approved"));
+    assert!(store.save_source(act, "acme", source_no).is_err(), "not tested");
+    store.note_test(act, "acme", source_no, "{}", false).unwrap();
+    assert!(store.save_source(act, "acme", source_no).is_err(), "the test failed");
+    store.note_test(act, "acme", source_no, "{}", true).unwrap();
+    store.edit_source(act, "acme", source_no, None, Some("other")).unwrap();
+    assert!(store.save_source(act, "acme", source_no).is_err(), "edited since");
+    store.note_test(act, "acme", source_no, "{}", true).unwrap();
+    assert_eq!(store.save_source(act, "acme", source_no).unwrap().state, State::Pending);
+    assert!(begin().is_err(), "pending");
+    assert_eq!(store.reject_source(act, "acme", source_no).unwrap().state, State::Rejected);
+    assert!(begin().is_err(), "rejected");
+    assert!(store.credential("acme", source_no).is_err(), "forgotten");
+}
+
+#[test]
+fn a_run_is_seen_when_it_is_whole() {
+    let mut company = Company::new();
+    let run_no = company.begin().run_no;
+    company.store.add_page(run_no, None, &company.records(), "2").unwrap();
+    assert_eq!(company.texts(HOLDERS), Vec::<String>::new());
+    company.store.finish_run(company.act(), run_no, Some("2"), &[], &summary("complete")).unwrap();
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"]);
+    company.leave("2");
+    company.pass_days(1);
+    let run_no = company.begin().run_no;
+    company.store.add_page(run_no, None, &company.records(), "2").unwrap();
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"], "the run before");
+    company.store.finish_run(company.act(), run_no, Some("2"), &[], &summary("complete")).unwrap();
+    assert_eq!(company.texts(HOLDERS), ["anna", "cleo"]);
+    assert_eq!(company.number("SELECT count(*) FROM stage_user"), 0);
+}
+
+#[test]
+fn a_page_that_comes_again_changes_nothing() {
+    let company = Company::new();
+    let run_no = company.begin().run_no;
+    let first = company.records();
+    company.store.add_page(run_no, None, &first, "2").unwrap();
+    let renamed = Record::User(User { username: "benjamin", ..user("2", "ben") });
+    company.store.add_page(run_no, Some("2"), &[renamed], "3").unwrap();
+    company.store.add_page(run_no, None, &first, "2").unwrap();
+    let error = company.store.finish_run(company.act(), run_no, Some("2"), &[], &summary("complete"));
+    assert!(matches!(error, Err(StoreError::NotRunning(_))), "a last page that does not follow");
+    company.store.finish_run(company.act(), run_no, Some("3"), &[], &summary("complete")).unwrap();
+    assert_eq!(company.texts(HOLDERS), ["anna", "benjamin", "cleo"]);
+    assert_eq!(company.store.runs("acme", company.source_no, 9).unwrap()[0].pages, 3);
+    let error = company.store.add_page(run_no, Some("3"), &first, "4");
+    assert!(matches!(error, Err(StoreError::NotRunning(_))), "it is over");
+}
+
+#[test]
+fn a_run_of_the_same_changes_nothing_but_the_snapshot() {
+    let mut company = Company::new();
+    company.run("complete");
+    let tables = "SELECT count(*) FROM person_past UNION ALL SELECT count(*) FROM seat_past UNION ALL SELECT count(*) FROM seat_event";
+    let before = company.texts(&tables.replace("count(*)", "'' || count(*)"));
+    company.pass_days(1);
+    let run_no = company.run("complete");
+    assert_eq!(company.texts(&tables.replace("count(*)", "'' || count(*)")), before);
+    assert_eq!(company.store.source("acme", company.source_no).unwrap().snapshot_run, Some(run_no));
+    assert_eq!(company.number("SELECT count(*) FROM pool_figures"), 2);
+}
+
+#[test]
+fn seats_are_taken_and_left_between_two_complete_snapshots_only() {
+    let mut company = Company::new();
+    company.run("complete");
+    company.pass_days(1);
+    let (users, seats) = (company.users.clone(), company.seats.clone());
+    company.leave("2");
+    company.join("4", "dora");
+    company.run("partial");
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"]);
+    let source = company.store.source("acme", company.source_no).unwrap();
+    assert_eq!((source.state, source.failures), (State::Problem, 1));
+    company.pass_days(1);
+    company.run("complete");
+    (company.users, company.seats) = (users, seats);
+    company.pass_days(1);
+    company.run("complete");
+    assert_eq!(
+        company.texts(EVENTS),
+        [
+            "2026-03-01 found anna",
+            "2026-03-01 found ben",
+            "2026-03-01 found cleo",
+            "2026-03-03 left ben",
+            "2026-03-03 taken dora",
+            "2026-03-04 left dora",
+            "2026-03-04 taken ben",
+        ]
+    );
+    let stretch = "SELECT s.first_seen_on FROM seat s JOIN person p USING (person_no) WHERE p.username = 'ben'";
+    assert_eq!(company.texts(stretch), ["2026-03-04"], "a new stretch");
+    assert_eq!(company.store.source("acme", company.source_no).unwrap().failures, 0);
+}
+
+#[test]
+fn whoever_consumes_no_seat_holds_none() {
+    let mut company = Company::new();
+    company.seats.get_mut(&("base", "2")).unwrap().consumes_seat = Some(false);
+    company.seats.get_mut(&("base", "3")).unwrap().consumes_seat = None;
+    company.run("complete");
+    company.pass_days(1);
+    company.seats.get_mut(&("base", "2")).unwrap().consumes_seat = Some(true);
+    company.seats.get_mut(&("base", "1")).unwrap().consumes_seat = Some(false);
+    company.run("complete");
+    assert_eq!(
+        company.texts(EVENTS),
+        ["2026-03-01 found anna", "2026-03-01 found cleo", "2026-03-02 left anna", "2026-03-02 taken ben"]
+    );
+    let first_seen = "SELECT s.first_seen_on FROM seat s JOIN person p USING (person_no) WHERE p.username = 'ben'";
+    assert_eq!(company.texts(first_seen), ["2026-03-02"]);
+    assert_eq!(company.texts("SELECT p.username || ' ' || s.left_on FROM seat_past s JOIN person p USING (person_no) WHERE left_on IS NOT NULL"), [
+        "anna 2026-03-02"
+    ]);
+    assert_eq!(company.texts("SELECT holders || ' ' || consuming FROM pool_figures ORDER BY run_no"), ["2 1", "2 1"]);
+}
+
+#[test]
+fn the_past_of_people_and_seats_is_kept_as_it_read() {
+    let mut company = Company::new();
+    let first = company.run("complete");
+    company.users.get_mut("1").unwrap().username = "anna.b";
+    company.seats.get_mut(&("base", "1")).unwrap().role = Some("owner");
+    company.pass_days(1);
+    let second = company.run("complete");
+    company.users.get_mut("1").unwrap().last_activity_on = Some("2026-03-03");
+    company.pass_days(1);
+    company.run("complete");
+    let past = "SELECT username || ' ' || from_run || '-' || to_run FROM person_past";
+    assert_eq!(company.texts(past), [format!("anna {first}-{second}")], "activity makes no past");
+    let past = "SELECT coalesce(role, 'none') || ' ' || from_run || '-' || to_run FROM seat_past";
+    assert_eq!(company.texts(past), [format!("none {first}-{second}")]);
+    assert_eq!(
+        company.texts("SELECT first_seen_on FROM seat WHERE role = 'owner'"),
+        ["2026-03-01"],
+        "the same stretch"
+    );
+}
+
+#[test]
+fn a_pool_that_is_gone_or_new_is_noticed() {
+    let mut company = Company::new();
+    company.run("complete");
+    company.pools.insert("duo", pool("duo"));
+    company.seats.insert(("duo", "1"), seat("duo", "1"));
+    company.pass_days(1);
+    company.run("complete");
+    company.pools.remove("duo");
+    company.seats.remove(&("duo", "1"));
+    company.pass_days(1);
+    let third = company.run("complete");
+    assert_eq!(company.number("SELECT gone_run FROM pool WHERE pool_id = 'duo'"), third);
+    let of_duo = "SELECT e.kind FROM seat_event e JOIN pool USING (pool_no) WHERE pool_id = 'duo' ORDER BY event_no";
+    assert_eq!(company.texts(of_duo), ["found", "left"]);
+    company.pools.insert("duo", pool("duo"));
+    company.seats.insert(("duo", "1"), seat("duo", "1"));
+    company.pass_days(1);
+    company.run("complete");
+    assert_eq!(company.texts(of_duo), ["found", "left", "taken"]);
+    assert_eq!(company.number("SELECT count(*) FROM pool WHERE gone_run IS NULL"), 2);
+}
+
+#[test]
+fn days_of_activity_add_up_and_count_once() {
+    let mut company = Company::new();
+    company.users.get_mut("1").unwrap().last_activity_on = Some("2026-02-28");
+    company.users.get_mut("1").unwrap().last_sign_in_at = Some("2026-03-01T01:30:00+02:00");
+    company.users.get_mut("2").unwrap().last_activity_on = Some("2026-02-28");
+    company.run("complete");
+    let days = "SELECT day || ' ' || people FROM activity_count ORDER BY day";
+    assert_eq!(company.texts(days), ["2026-02-28 2"], "the sign-in is of the same day in UTC");
+    company.users.get_mut("1").unwrap().last_activity_on = Some("2026-03-02");
+    company.users.get_mut("2").unwrap().last_activity_on = Some("2026-02-27");
+    company.pass_days(1);
+    company.run("partial");
+    assert_eq!(company.texts(days), ["2026-02-28 2", "2026-03-02 1"], "a partial run's days are true");
+    company.run("complete");
+    assert_eq!(company.texts(days), ["2026-02-28 2", "2026-03-02 1"], "and count once");
+    let months = "SELECT username || ' ' || (month % 12) || ' ' || days FROM activity_month JOIN person USING (person_no) ORDER BY 1";
+    assert_eq!(
+        company.texts(months),
+        [format!("anna 1 {}", 1 << 27), format!("anna 2 {}", 1 << 1), format!("ben 1 {}", 1 << 27),]
+    );
+    assert_eq!(
+        company.texts("SELECT last_activity_on FROM person ORDER BY username LIMIT 2"),
+        ["2026-03-02", "2026-02-28"]
+    );
+}
+
+#[test]
+fn what_an_add_on_was_used_is_kept_apart() {
+    let mut company = Company::new();
+    company.pools.insert("duo", pool("duo"));
+    company.seats.insert(("duo", "1"), seat("duo", "1"));
+    company.seats.get_mut(&("duo", "1")).unwrap().last_activity_on = Some("2026-02-10");
+    company.run("complete");
+    assert_eq!(
+        company.texts(
+            "SELECT coalesce(pool_id, 'account') || ' ' || day FROM activity_count LEFT JOIN pool USING (pool_no)"
+        ),
+        ["duo 2026-02-10"]
+    );
+}
+
+#[test]
+fn a_run_that_was_broken_off_goes_on_and_an_old_one_does_not() {
+    let mut company = Company::new();
+    let run_no = company.begin().run_no;
+    company.store.add_page(run_no, None, &company.records(), "2").unwrap();
+    let failed =
+        Failed { code: "unreachable", message: "gone", hint: None, unreachable: true, resumable: true, retry_at: None };
+    company.store.fail_run(company.act(), run_no, &failed).unwrap();
+    assert_eq!(company.store.source("acme", company.source_no).unwrap().state, State::Unreachable);
+    let again = company.begin();
+    assert_eq!((again.run_no, again.cursor.as_deref(), again.resumed), (run_no, Some("2"), true));
+    company.now += super::runs::RESUMABLE + time::Duration::SECOND;
+    let other = company.begin();
+    assert_ne!(other.run_no, run_no);
+    assert_eq!((other.cursor, other.resumed), (None, false));
+    assert_eq!(company.number("SELECT count(*) FROM stage_user"), 0, "its pages are forgotten");
+    let failed = Failed { resumable: false, unreachable: false, ..failed };
+    company.store.fail_run(company.act(), other.run_no, &failed).unwrap();
+    let states: Vec<_> =
+        company.store.runs("acme", company.source_no, 9).unwrap().into_iter().map(|run| run.state).collect();
+    assert_eq!(states, ["failed", "abandoned"]);
+    assert_eq!(company.store.source("acme", company.source_no).unwrap().state, State::Problem);
+}
+
+#[test]
+fn a_run_that_contradicts_itself_changes_nothing() {
+    let mut company = Company::new();
+    company.run("complete");
+    company.users.remove("2");
+    company.pass_days(1);
+    let run_no = company.begin().run_no;
+    let error = company.store.finish_run(company.act(), run_no, None, &company.records(), &summary("complete"));
+    assert!(matches!(error, Err(StoreError::Incoherent(why)) if why.contains("1 assignments")));
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"]);
+    assert_eq!(company.number("SELECT count(*) FROM stage_user"), 0, "nor was the page kept");
+}
+
+#[test]
+fn merging_keeps_the_history_and_takes_what_was_entered() {
+    let company = Company::new();
+    company.run("complete");
+    let (store, act) = (&company.store, company.act());
+    let entered = super::sources::Entered { display_name: "GitLab, new token", ..ENTERED };
+    let newcomer = store.add_source(act, "acme", &entered, "sealed again").unwrap().source_no;
+    store.note_test(act, "acme", newcomer, "{}", true).unwrap();
+    store.save_source(act, "acme", newcomer).unwrap();
+    let (source, approved) = store.approve_source(act, "acme", newcomer).unwrap();
+    assert_eq!(approved, Approved::Merged { into: company.source_no });
+    assert_eq!((source.source_no, source.display_name.as_str()), (company.source_no, "GitLab, new token"));
+    assert_eq!(store.credential("acme", company.source_no).unwrap(), "sealed again");
+    assert_eq!(store.sources(Some("acme")).unwrap().len(), 1);
+    company.run("complete");
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"], "no row doubled");
+    assert_eq!(company.number("SELECT count(*) FROM seat_event"), 3);
+}
+
+#[test]
+fn an_approved_source_stays_the_one_that_it_is() {
+    let company = Company::new();
+    let other = super::sources::Entered { source_key: "https://elsewhere.example.com", ..ENTERED };
+    let error = company.store.edit_source(company.act(), "acme", company.source_no, Some(&other), None).unwrap_err();
+    assert!(error.to_string().contains("another source"), "{error}");
+}
+
+#[test]
+fn what_is_removed_is_not_in_the_file_any_more() {
+    let mut company = Company::new();
+    company.users.get_mut("1").unwrap().email = Some("anna.rare-word@example.com");
+    company.run("complete");
+    company.pass_days(1);
+    company.users.get_mut("1").unwrap().username = "other-rare-word";
+    company.run("complete");
+    company.store.scour().unwrap();
+    let bytes = || {
+        let mut bytes = std::fs::read(company.store.path()).unwrap();
+        bytes.extend(std::fs::read(company.store.path().with_extension("sqlite-wal")).unwrap_or_default());
+        bytes
+    };
+    let holds = |word: &str| bytes().windows(word.len()).any(|window| window == word.as_bytes());
+    assert!(holds("anna.rare-word") && holds("other-rare-word") && holds("cleo"));
+    company.store.remove_source(company.act(), "acme", company.source_no).unwrap();
+    assert!(!holds("anna.rare-word") && !holds("other-rare-word") && !holds("cleo"));
+    for table in ["person", "person_past", "seat", "pool", "seat_event", "activity_month", "run", "credential"] {
+        assert_eq!(company.number(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
+    }
+    let actions: Vec<_> = company.store.audit(Some("acme"), 2).unwrap().into_iter().map(|entry| entry.action).collect();
+    assert_eq!(actions, ["remove-source", "approve-source"]);
+}
+
+#[test]
+fn tenants_do_not_meet() {
+    let company = Company::new();
+    let (store, act) = (&company.store, company.act());
+    store.add_tenant(act, "other", Identity::Full, None).unwrap();
+    let error = store.source("other", company.source_no).unwrap_err();
+    assert_eq!(error.to_string(), format!("there is no source {} of the tenant other", company.source_no));
+    assert!(store.credential("other", company.source_no).is_err());
+    assert!(store.remove_source(act, "other", company.source_no).is_err());
+    assert!(matches!(store.add_tenant(act, "acme", Identity::Full, None), Err(StoreError::Exists { .. })));
+    for name in ["", "Acme", "-a", "a b", "ü", &"a".repeat(64)] {
+        assert!(matches!(store.add_tenant(act, name, Identity::Full, None), Err(StoreError::Invalid { .. })), "{name}");
+    }
+}
+
+#[test]
+fn of_a_person_no_more_is_kept_than_the_tenant_says() {
+    for (identity, name, email, id) in [
+        (Identity::Full, Some("anna"), true, Some("1")),
+        (Identity::Username, Some("anna"), false, Some("1")),
+        (Identity::Pseudonym, None, false, None),
+    ] {
+        let mut company = Company::empty();
+        company.pools.insert("base", pool("base"));
+        company.join("1", "anna");
+        company.users.get_mut("1").unwrap().email = Some("anna@example.com");
+        company.users.get_mut("1").unwrap().email_kind = "primary";
+        company.store.add_tenant(company.act(), "private", identity, None).unwrap();
+        company
+            .store
+            .write(|transaction| {
+                transaction.execute(
+                    "UPDATE source SET tenant_no = (SELECT tenant_no FROM tenant WHERE name = 'private')",
+                    [],
+                )?;
+                Ok(())
+            })
+            .unwrap();
+        let run_no =
+            company.store.begin_run(company.act(), "private", company.source_no, Cause::Manual).unwrap().run_no;
+        company.store.finish_run(company.act(), run_no, None, &company.records(), &summary("complete")).unwrap();
+        let kept =
+            company.texts("SELECT user_id || '|' || username || '|' || coalesce(email, '') FROM person").remove(0);
+        let mut parts = kept.split('|');
+        let (kept_id, kept_name, kept_email) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        match (id, name) {
+            (Some(id), Some(name)) => assert_eq!((kept_id, kept_name), (id, name)),
+            _ => assert!(kept_id.starts_with("person-") && kept_id == kept_name, "{kept}"),
+        }
+        assert_eq!(!kept_email.is_empty(), email, "{identity:?}");
+        assert_eq!(company.number("SELECT count(*) FROM seat"), 1);
+    }
+}
