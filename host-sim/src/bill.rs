@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde_json::{Value, json};
+
+pub use broker::record::Counts as Records;
 
 use crate::contract::{Batch, Counts, Entry};
 use crate::egress::{Denial, MOST_DENIALS, RequestRecord};
@@ -95,17 +96,6 @@ pub struct Bill {
 
 /// Most lines of requests that a bill holds: a plugin may ask for any number of paths. What comes beyond is one line.
 const MOST_REQUESTS: usize = 1_000;
-
-/// Records delivered, by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs, reason = "named after the records")]
-pub struct Records {
-    pub source: u64,
-    pub pool: u64,
-    pub user: u64,
-    pub assignment: u64,
-    pub warning: u64,
-}
 
 impl From<&Counts> for Records {
     fn from(counts: &Counts) -> Self {

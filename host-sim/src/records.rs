@@ -1,116 +1,10 @@
-//! Records as JSON: one object each, with a `type`, the contract's names in `snake_case`, and `null` for what is absent.
+//! The contract's entries as records, in the words that others rely on.
 //!
-//! | `type` | from |
-//! | --- | --- |
-//! | `source`, `pool`, `user`, `assignment` | the entries of a batch |
-//! | `warning` | its warnings |
-//! | `summary` | the end of a run |
-//!
-//! The shapes are written out here and not derived from generated types, because others rely on them.
+//! Borrows everything: a page is written down without a copy of its texts.
 
-use serde::Serialize;
+use broker::record::{self, Counts, Record};
 
-use crate::bill::Records;
 use crate::contract::{self, Batch, Entry};
-
-/// One line of output.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the fields are those of the contract's records, documented in wit/connector.wit")]
-pub enum Record<'a> {
-    Source {
-        source_key: &'a str,
-        display_name: &'a str,
-        vendor: &'a str,
-        deployment: &'static str,
-        host_url: &'a str,
-        product_version: Option<&'a str>,
-        edition: Option<&'a str>,
-        plan: Option<&'a str>,
-        capabilities: Capabilities,
-    },
-    Pool {
-        pool_id: &'a str,
-        scope_id: &'a str,
-        scope_name: &'a str,
-        product: &'a str,
-        feature: &'a str,
-        plan_code: Option<&'a str>,
-        kind: &'static str,
-        license_type: &'static str,
-        unit: &'static str,
-        entitled: Option<u64>,
-        unlimited: bool,
-        allocated: Option<u64>,
-        max_allocated: Option<u64>,
-        overage_now: Option<u64>,
-        overage_term: Option<u64>,
-        term_start: Option<&'a str>,
-        term_end: Option<&'a str>,
-        is_trial: Option<bool>,
-        auto_renew: Option<bool>,
-        as_of: Option<&'a str>,
-    },
-    User {
-        user_id: &'a str,
-        username: &'a str,
-        display_name: Option<&'a str>,
-        email: Option<&'a str>,
-        email_kind: &'static str,
-        identities: Vec<Identity<'a>>,
-        account_state: &'static str,
-        account_state_raw: &'a str,
-        account_kind: &'static str,
-        created_at: Option<&'a str>,
-        last_activity_on: Option<&'a str>,
-        last_sign_in_at: Option<&'a str>,
-        activity: &'static str,
-    },
-    Assignment {
-        pool_id: &'a str,
-        user_id: &'a str,
-        consumes_seat: Option<bool>,
-        non_consuming_reason: Option<&'a str>,
-        role: Option<&'a str>,
-        via: &'static str,
-        reclaimable: Option<bool>,
-        assigned_on: Option<&'a str>,
-        ends_on: Option<&'a str>,
-        last_activity_on: Option<&'a str>,
-    },
-    Warning {
-        code: &'a str,
-        message: &'a str,
-        scope: Option<&'a str>,
-    },
-    Summary {
-        completeness: &'static str,
-        counts: Records,
-        requests: u64,
-        warnings: u64,
-    },
-}
-
-/// What a source can tell: `yes`, `no` or `unknown` each.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "documented in wit/connector.wit")]
-pub struct Capabilities {
-    pub totals: &'static str,
-    pub assignments: &'static str,
-    pub last_activity: &'static str,
-    pub expiry: &'static str,
-    pub max_used: &'static str,
-    pub add_ons: &'static str,
-    pub email: &'static str,
-}
-
-/// An account of the same person elsewhere.
-#[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "documented in wit/connector.wit")]
-pub struct Identity<'a> {
-    pub provider: &'a str,
-    pub external_id: &'a str,
-}
 
 /// The records of one batch, in the order of output: entries, warnings, and the summary if it is the last.
 pub fn of_batch(batch: &Batch) -> impl Iterator<Item = Record<'_>> {
@@ -136,7 +30,7 @@ impl<'a> From<&'a Entry> for Record<'a> {
 impl<'a> From<&'a contract::Source> for Record<'a> {
     fn from(source: &'a contract::Source) -> Self {
         let capabilities = &source.capabilities;
-        Self::Source {
+        Self::Source(record::Source {
             source_key: &source.source_key,
             display_name: &source.display_name,
             vendor: &source.vendor,
@@ -148,7 +42,7 @@ impl<'a> From<&'a contract::Source> for Record<'a> {
             product_version: source.product_version.as_deref(),
             edition: source.edition.as_deref(),
             plan: source.plan.as_deref(),
-            capabilities: Capabilities {
+            capabilities: record::Capabilities {
                 totals: capability(capabilities.totals),
                 assignments: capability(capabilities.assignments),
                 last_activity: capability(capabilities.last_activity),
@@ -157,7 +51,7 @@ impl<'a> From<&'a contract::Source> for Record<'a> {
                 add_ons: capability(capabilities.add_ons),
                 email: capability(capabilities.email),
             },
-        }
+        })
     }
 }
 
@@ -179,7 +73,7 @@ pub fn license_type(license_type: contract::LicenseType) -> &'static str {
 
 impl<'a> From<&'a contract::Pool> for Record<'a> {
     fn from(pool: &'a contract::Pool) -> Self {
-        Self::Pool {
+        Self::Pool(record::Pool {
             pool_id: &pool.pool_id,
             scope_id: &pool.scope_id,
             scope_name: &pool.scope_name,
@@ -205,13 +99,13 @@ impl<'a> From<&'a contract::Pool> for Record<'a> {
             is_trial: pool.is_trial,
             auto_renew: pool.auto_renew,
             as_of: pool.as_of.as_deref(),
-        }
+        })
     }
 }
 
 impl<'a> From<&'a contract::User> for Record<'a> {
     fn from(user: &'a contract::User) -> Self {
-        Self::User {
+        Self::User(record::User {
             user_id: &user.user_id,
             username: &user.username,
             display_name: user.display_name.as_deref(),
@@ -224,7 +118,7 @@ impl<'a> From<&'a contract::User> for Record<'a> {
             identities: user
                 .identities
                 .iter()
-                .map(|identity| Identity { provider: &identity.provider, external_id: &identity.external_id })
+                .map(|identity| record::Identity { provider: &identity.provider, external_id: &identity.external_id })
                 .collect(),
             account_state: match user.account_state {
                 contract::AccountState::Active => "active",
@@ -250,13 +144,13 @@ impl<'a> From<&'a contract::User> for Record<'a> {
                 contract::Activity::Never => "never",
                 contract::Activity::NotReadable => "not-readable",
             },
-        }
+        })
     }
 }
 
 impl<'a> From<&'a contract::Assignment> for Record<'a> {
     fn from(assignment: &'a contract::Assignment) -> Self {
-        Self::Assignment {
+        Self::Assignment(record::Assignment {
             pool_id: &assignment.pool_id,
             user_id: &assignment.user_id,
             consumes_seat: assignment.consumes_seat,
@@ -273,27 +167,31 @@ impl<'a> From<&'a contract::Assignment> for Record<'a> {
             assigned_on: assignment.assigned_on.as_deref(),
             ends_on: assignment.ends_on.as_deref(),
             last_activity_on: assignment.last_activity_on.as_deref(),
-        }
+        })
     }
 }
 
 impl<'a> From<&'a contract::Warning> for Record<'a> {
     fn from(warning: &'a contract::Warning) -> Self {
-        Self::Warning { code: &warning.code, message: &warning.message, scope: warning.scope.as_deref() }
+        Self::Warning(record::Warning {
+            code: &warning.code,
+            message: &warning.message,
+            scope: warning.scope.as_deref(),
+        })
     }
 }
 
 impl From<&contract::Summary> for Record<'_> {
     fn from(summary: &contract::Summary) -> Self {
-        Self::Summary {
+        Self::Summary(record::Summary {
             completeness: match summary.completeness {
                 contract::Completeness::Complete => "complete",
                 contract::Completeness::Partial => "partial",
             },
-            counts: Records::from(&summary.counts),
+            counts: Counts::from(&summary.counts),
             requests: summary.requests,
             warnings: summary.counts.warnings,
-        }
+        })
     }
 }
 
@@ -303,12 +201,13 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{Record, of_batch};
+    use super::of_batch;
     use crate::contract::{
         AccountKind, AccountState, Activity, Assignment, Batch, Capabilities, Capability, Completeness, Deployment,
         EmailKind, Entry, Pool, PoolKind, Source, Summary, User, Via, Warning,
     };
     use crate::samples;
+    use broker::record::Record;
 
     fn word(record: Record<'_>, key: &str) -> Value {
         serde_json::to_value(record).unwrap().get(key).unwrap().clone()

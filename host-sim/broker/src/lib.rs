@@ -10,5 +10,6 @@ pub mod journey;
 pub mod record;
 #[cfg(test)]
 mod samples;
+pub mod schedule;
 pub mod store;
 pub mod table;

@@ -20,7 +20,9 @@ CREATE TABLE tenant (
     -- History older than this is dropped; none: kept.
     retention_days INTEGER CHECK (retention_days > 0),
     -- 32 random bytes: pseudonyms of one tenant say nothing to another.
-    pseudonym_key  BLOB NOT NULL
+    pseudonym_key  BLOB NOT NULL,
+    -- What the host allows the tenant's plugins, as JSON for the host.
+    policy         TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 
 CREATE TABLE source (
@@ -47,6 +49,8 @@ CREATE TABLE source (
     interval_s     INTEGER NOT NULL DEFAULT 86400 CHECK (interval_s >= 900),
     -- When the next run is due; none: not by itself.
     next_run_at    TEXT,
+    -- Whether somebody asked for that run.
+    asked          INTEGER NOT NULL DEFAULT 0 CHECK (asked IN (0, 1)),
     -- Failed runs since the last good one.
     failures       INTEGER NOT NULL DEFAULT 0,
     -- The snapshot that everybody sees.

@@ -294,14 +294,6 @@ impl Store {
         let mut statement = reader.prepare(&format!("{SELECT} WHERE source_no = ?1 ORDER BY run_no DESC LIMIT ?2"))?;
         Ok(statement.query_map(params![source_no, most], run_of)?.collect::<Result<_, _>>()?)
     }
-
-    /// When the next run of a source is due.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_due(&self, source_no: i64, at: OffsetDateTime) -> Result<(), StoreError> {
-        self.write(|transaction| sources::due_at(transaction, source_no, at))
-    }
 }
 
 fn count(transaction: &Transaction<'_>, run_no: i64, records: &[Record<'_>]) -> Result<(), StoreError> {

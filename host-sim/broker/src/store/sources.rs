@@ -76,6 +76,10 @@ pub struct Source {
     pub interval_s: u32,
     /// When the next run is due, RFC 3339.
     pub next_run_at: Option<String>,
+    /// Whether somebody asked for that run.
+    pub asked: bool,
+    /// When it was added, RFC 3339.
+    pub created_at: String,
     /// Failed runs since the last good one.
     pub failures: u32,
     /// The snapshot that everybody sees, by the number of its run.
@@ -102,7 +106,7 @@ pub enum Approved {
 
 const SELECT: &str = "SELECT s.source_no, s.tenant_no, t.name, s.state, s.paused, s.source_key, s.display_name, s.vendor, s.plugin,
      s.entered, s.configuration, s.tested_at, s.report, s.trouble, s.interval_s, s.next_run_at, s.failures, s.snapshot_run,
-     r.taken_on
+     r.taken_on, s.asked, s.created_at
      FROM source s JOIN tenant t USING (tenant_no) LEFT JOIN run r ON r.run_no = s.snapshot_run";
 
 fn source_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Source> {
@@ -127,6 +131,8 @@ fn source_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Source> {
         failures: row.get(16)?,
         snapshot_run: row.get(17)?,
         snapshot_on: row.get(18)?,
+        asked: row.get(19)?,
+        created_at: row.get(20)?,
     })
 }
 
@@ -401,7 +407,7 @@ impl Store {
                 return Err(StoreError::Invalid { what: "the source", why: format!("it is {state}, and is not read") });
             }
             transaction.execute(
-                "UPDATE source SET next_run_at = ?2 WHERE source_no = ?1",
+                "UPDATE source SET next_run_at = ?2, asked = 1 WHERE source_no = ?1",
                 params![source_no, instant_text(act.now)],
             )?;
             audit::note(transaction, act, Some(tenant), Some(&source.display_name), "run-now", None)?;
@@ -473,11 +479,34 @@ fn seal(transaction: &Transaction<'_>, act: Act<'_>, source_no: i64, sealed: &st
     Ok(())
 }
 
-/// The moment from which on a source is due.
-pub(crate) fn due_at(transaction: &Transaction<'_>, source_no: i64, at: OffsetDateTime) -> Result<(), StoreError> {
-    transaction.execute(
-        "UPDATE source SET next_run_at = ?2 WHERE source_no = ?1 AND paused = 0",
-        params![source_no, instant_text(at)],
-    )?;
-    Ok(())
+/// Approved and not paused, and due at `now`; the longest overdue first.
+const DUE: &str = "WHERE s.next_run_at <= ?1 AND s.paused = 0 AND s.state IN ('active', 'problem', 'unreachable')
+     ORDER BY s.next_run_at, s.source_no";
+
+impl Store {
+    /// Sources that are due, of all tenants, the longest overdue first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn due(&self, now: OffsetDateTime) -> Result<Vec<Source>, StoreError> {
+        let reader = self.reader()?;
+        let mut statement = reader.prepare(&format!("{SELECT} {DUE}"))?;
+        Ok(statement.query_map([instant_text(now)], source_of)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The moment from which on a source is due. What was asked for is done with that, unless it was asked for since
+    /// `begun`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_due(&self, source_no: i64, at: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE source SET next_run_at = ?2, asked = 0 WHERE source_no = ?1 AND paused = 0
+                 AND NOT (asked = 1 AND next_run_at > ?3)",
+                params![source_no, instant_text(at), instant_text(begun)],
+            )?;
+            Ok(())
+        })
+    }
 }

@@ -52,13 +52,16 @@ pub struct Tenant {
     pub identity: Identity,
     /// Days for which history is kept; none: for ever.
     pub retention_days: Option<u32>,
+    /// What the host allows the tenant's plugins, as JSON.
+    #[serde(skip)]
+    pub policy: String,
     /// RFC 3339.
     pub created_at: String,
     /// Sources, whatever their state.
     pub sources: u32,
 }
 
-const SELECT: &str = "SELECT t.tenant_no, t.name, t.identity, t.retention_days, t.created_at,
+const SELECT: &str = "SELECT t.tenant_no, t.name, t.identity, t.retention_days, t.policy, t.created_at,
      (SELECT count(*) FROM source s WHERE s.tenant_no = t.tenant_no) FROM tenant t";
 
 fn tenant_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Tenant> {
@@ -68,8 +71,9 @@ fn tenant_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Tenant> {
         name: row.get(1)?,
         identity: Identity::named(&identity).unwrap_or(Identity::Pseudonym),
         retention_days: row.get(3)?,
-        created_at: row.get(4)?,
-        sources: row.get(5)?,
+        policy: row.get(4)?,
+        created_at: row.get(5)?,
+        sources: row.get(6)?,
     })
 }
 
@@ -131,6 +135,20 @@ impl Store {
     /// [`StoreError::Unknown`].
     pub fn tenant(&self, name: &str) -> Result<Tenant, StoreError> {
         by_name(&self.reader()?, name)
+    }
+
+    /// Sets what the host allows the tenant's plugins, as JSON for the host; `detail` is for the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`].
+    pub fn set_policy(&self, act: Act<'_>, name: &str, policy: &str, detail: &str) -> Result<Tenant, StoreError> {
+        self.write(|transaction| {
+            let tenant = by_name(transaction, name)?;
+            transaction
+                .execute("UPDATE tenant SET policy = ?2 WHERE tenant_no = ?1", params![tenant.tenant_no, policy])?;
+            audit::note(transaction, act, Some(name), None, "set-policy", Some(detail))?;
+            by_name(transaction, name)
+        })
     }
 
     /// Removes a customer with everything of it, and scours the file: nothing of the tenant's data can be found in it
