@@ -18,6 +18,7 @@ pub mod collection;
 pub mod contract;
 pub mod egress;
 pub mod engine;
+pub mod journey;
 pub mod plugin_build;
 pub mod policy;
 pub mod records;

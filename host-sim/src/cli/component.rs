@@ -65,6 +65,11 @@ impl ComponentFile {
         Ok(Self { bytes, cache: if admission.no_cache { None } else { cache() }, signed })
     }
 
+    /// The component as it was read.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Admits and loads it.
     pub(super) fn load(&self, engine: &Engine) -> Result<Plugin, LoadError> {
         engine.load_through(&self.bytes, self.cache.as_ref())
@@ -100,7 +105,7 @@ fn verified(path: &Path, bytes: &[u8], key: &Path, signature: Option<&Path>) -> 
 }
 
 /// The user's cache. One that others could write in is told of, and not used.
-fn cache() -> Option<CodeCache> {
+pub(super) fn cache() -> Option<CodeCache> {
     match CodeCache::open(&CodeCache::default_folder()?) {
         Ok(cache) => Some(cache),
         Err(error) => {

@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use broker::store::StoreError;
+
 use super::terminal;
 use crate::admission::Refusal;
 use crate::checkpoint::CheckpointError;
@@ -10,6 +12,8 @@ use crate::collection::CollectionError;
 use crate::contract::{Failure, FieldProblem, explanation};
 use crate::egress::{NetworkFailure, NetworkFailureKind, ReplayError, TlsError};
 use crate::engine::{CallError, EngineError, LoadError};
+use crate::journey::JourneyError;
+use crate::journey::form::FormError;
 use crate::plugin_build::BuildError;
 use crate::tenant::TenantError;
 
@@ -256,6 +260,77 @@ impl From<ReplayError> for CommandError {
             ReplayError::Format { .. } | ReplayError::NotWhole(_) => "record the run anew",
         };
         Self::usage(error.to_string(), hint)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::Unknown { what: "tenant", .. } => "`cargo sim tenant list` lists the tenants",
+            StoreError::Unknown { .. } => {
+                "`cargo sim source list` lists the sources of a tenant; --tenant names another"
+            }
+            StoreError::Exists { .. } => "choose another name; `cargo sim tenant set` changes what there is",
+            StoreError::Invalid { .. } => "see the command's --help",
+            StoreError::Refused(refused) => refused.hint(),
+            StoreError::Open { .. } | StoreError::Sqlite(_) => {
+                "check the data folder, its permissions and the space left"
+            }
+            StoreError::Incoherent(_) => "run it again; if it stays, report it to the author of the plugin",
+            StoreError::NotRunning(_) => "another process has ended the run; run it again",
+            StoreError::Random => "check the machine's source of random numbers",
+        };
+        match &error {
+            StoreError::Unknown { .. }
+            | StoreError::Exists { .. }
+            | StoreError::Invalid { .. }
+            | StoreError::Refused(_) => Self::usage(error.to_string(), hint),
+            _ => Self::failed(error.to_string(), hint),
+        }
+    }
+}
+
+impl From<JourneyError> for CommandError {
+    fn from(error: JourneyError) -> Self {
+        match error {
+            JourneyError::Store(error) => error.into(),
+            JourneyError::Folder { .. } => Self::usage(
+                error.to_string(),
+                "check the path and its permissions (`chmod 700`); --data names another folder",
+            ),
+            JourneyError::InUse(_) => {
+                Self::failed(error.to_string(), "wait until it is done; `cargo sim serve` may be running")
+            }
+            JourneyError::Form(error) => {
+                let hint = match &error {
+                    FormError::NoAddress => "`cargo sim inspect` lists the fields of a plugin",
+                    FormError::Secret(_) => "use --token-env, --token-file or --token-stdin",
+                    FormError::Twice(_) => "--url or an earlier --set sets it already",
+                    FormError::Address { .. } => "enter the address as you open it in a browser",
+                };
+                Self::usage(error.to_string(), hint)
+            }
+            JourneyError::Problems(problems) => Self::of_problems(&problems),
+            JourneyError::Grant(error) => Self::failed(
+                error.to_string(),
+                "a plugin that asks for other addresses than yours is not to be trusted",
+            ),
+            JourneyError::Injection(error) => Self::failed(
+                error.to_string(),
+                "the token stays here; this is a fault of the plugin, report it to its author",
+            ),
+            JourneyError::Engine(error) => error.into(),
+            JourneyError::Load(error) => error.into(),
+            JourneyError::Call(error) => error.into(),
+            JourneyError::Tenant(error) => error.into(),
+            JourneyError::Tls(error) => error.into(),
+            JourneyError::Key(error) => error.into(),
+            JourneyError::Seal(error) => error.into(),
+            JourneyError::Limits(error) => error.into(),
+            JourneyError::Stored { .. } => {
+                Self::failed(error.to_string(), "it was written by another version of this program; enter it anew")
+            }
+        }
     }
 }
 

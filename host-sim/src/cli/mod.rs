@@ -8,6 +8,7 @@
 //! | 3 | collected, but partial |
 
 mod bench;
+mod broker;
 mod build;
 mod collect;
 mod component;
@@ -51,6 +52,12 @@ enum Command {
     Test(test::Args),
     /// Collect everything once
     Collect(collect::Args),
+    /// Customers of the broker
+    Tenant(broker::tenant::Args),
+    /// Sources on their way: add, test, save, approve, read
+    Source(broker::source::Args),
+    /// Read sources when they are due
+    Serve(broker::serve::Args),
     /// Make keys, and seal tokens for a tenant and a server
     Secret(secret::Args),
     /// Run the GitLab stand-in alone
@@ -59,6 +66,12 @@ enum Command {
     Limits(limits::Args),
     /// Measure, and judge what was measured
     Bench(bench::Args),
+}
+
+/// `KEY=VALUE`, as `--set` takes it.
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    if key.is_empty() { Err("the key is empty".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
 }
 
 /// A replay waits for nothing outside of this process. On a runtime with paused time, which needs to be on one thread, its
@@ -97,6 +110,9 @@ pub fn main() -> ExitCode {
             Command::Inspect(args) => inspect::run(args).await,
             Command::Test(args) => test::run(args).await,
             Command::Collect(args) => collect::run(args).await,
+            Command::Tenant(args) => broker::tenant::run(&args),
+            Command::Source(args) => broker::source::run(args).await,
+            Command::Serve(args) => broker::serve::run(args).await,
             Command::Secret(args) => secret::run(&args),
             Command::FakeGitlab(args) => fake_gitlab::run(args).await,
             Command::Limits(args) => limits::run(&args),

@@ -11,7 +11,7 @@ use time::{Date, OffsetDateTime};
 use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
 use super::token::{KeyArgs, TokenArgs};
-use super::{limits, terminal};
+use super::{limits, parse_setting, terminal};
 use crate::collection::Collection;
 use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
 use crate::egress::{Access, Injection, Network, Recorder, Replay, Secret, Tape};
@@ -61,11 +61,6 @@ pub(super) struct SourceArgs {
     /// people are not, so keep the file as you keep the result
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
-}
-
-fn parse_setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    if key.is_empty() { Err("the key is empty".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
 }
 
 /// What an administrator enters, however it was read.

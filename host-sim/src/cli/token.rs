@@ -80,6 +80,17 @@ impl TokenArgs {
 }
 
 impl PlainTokenArgs {
+    /// From options of which none may be given.
+    pub(super) fn of(token_env: Option<String>, token_file: Option<PathBuf>, token_stdin: bool) -> Option<Self> {
+        let given = token_env.is_some() || token_file.is_some() || token_stdin;
+        given.then_some(Self { token_env, token_file, token_stdin })
+    }
+
+    /// The environment variable that holds the token.
+    pub(super) fn variable(&self) -> Option<&str> {
+        self.token_env.as_deref()
+    }
+
     pub(super) fn read(&self) -> Result<Secret, CommandError> {
         read(self.token_env.as_deref(), self.token_file.as_deref())
     }

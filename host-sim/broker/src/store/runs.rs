@@ -7,7 +7,7 @@
 //! | `failed` | stays | problem or unreachable |
 //! | `abandoned` | stays; a new run begins | as it was |
 //!
-//! A run that was broken off stays under way, with its cursor, and the next one goes on from there.
+//! A run that was broken off after its first page stays under way, with its cursor, and the next one goes on from there.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
@@ -87,7 +87,7 @@ pub struct Run {
     pub run_no: i64,
     /// Why it began.
     pub cause: String,
-    /// `running`, `complete`, `partial`, `failed` or `abandoned`.
+    /// `running`, `broken-off`, `complete`, `partial`, `failed` or `abandoned`.
     pub state: String,
     /// RFC 3339.
     pub started_at: String,
@@ -115,7 +115,8 @@ pub struct Run {
     pub warnings: u64,
 }
 
-const SELECT: &str = "SELECT run_no, cause, state, started_at, taken_on, ended_at, pages, users, assignments, requests, failure_code,
+const SELECT: &str = "SELECT run_no, cause,
+     iif(state = 'running' AND failure_code IS NOT NULL, 'broken-off', state), started_at, taken_on, ended_at, pages, users, assignments, requests, failure_code,
      failure_message, failure_hint, retry_at, (SELECT count(*) FROM run_warning w WHERE w.run_no = r.run_no) FROM run r";
 
 fn run_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
@@ -184,6 +185,11 @@ impl Store {
                 let started = parse_instant(&started_at);
                 if started.is_some_and(|started| (Duration::ZERO..=RESUMABLE).contains(&(act.now - started))) {
                     let resumed = cursor.is_some();
+                    transaction.execute(
+                        "UPDATE run SET failure_code = NULL, failure_message = NULL, failure_hint = NULL, retry_at = NULL
+                         WHERE run_no = ?1",
+                        [run_no],
+                    )?;
                     return Ok(Running { run_no, cursor, resumed });
                 }
                 end(transaction, run_no, "abandoned", act.now)?;
@@ -276,7 +282,8 @@ impl Store {
                 "UPDATE run SET failure_code = ?2, failure_message = ?3, failure_hint = ?4, retry_at = ?5 WHERE run_no = ?1",
                 params![run_no, failed.code, failed.message, failed.hint, failed.retry_at.map(instant_text)],
             )?;
-            if !failed.resumable {
+            // Without a page there is nothing to go on from.
+            if !failed.resumable || run.cursor.is_none() {
                 end(transaction, run_no, "failed", act.now)?;
             }
             let state = if failed.unreachable { State::Unreachable } else { State::Problem };

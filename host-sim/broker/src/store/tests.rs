@@ -237,7 +237,12 @@ fn a_run_that_was_broken_off_goes_on_and_an_old_one_does_not() {
         Failed { code: "unreachable", message: "gone", hint: None, unreachable: true, resumable: true, retry_at: None };
     company.store.fail_run(company.act(), run_no, &failed).unwrap();
     assert_eq!(company.store.source("acme", company.source_no).unwrap().state, State::Unreachable);
+    let states = || -> Vec<_> {
+        company.store.runs("acme", company.source_no, 9).unwrap().into_iter().map(|run| run.state).collect()
+    };
+    assert_eq!(states(), ["broken-off"]);
     let again = company.begin();
+    assert_eq!(states(), ["running"]);
     assert_eq!((again.run_no, again.cursor.as_deref(), again.resumed), (run_no, Some("2"), true));
     company.now += super::runs::RESUMABLE + time::Duration::SECOND;
     let other = company.begin();

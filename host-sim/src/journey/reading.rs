@@ -1,0 +1,294 @@
+//! One run of one source: from the plugin's pages into the store.
+//!
+//! Guarantees: pages go into the store one by one with their cursors; whatever ends the run, the store knows why and where
+//! to go on. A test of the connection comes first, so that the end of a token is known before it is reached; whether the
+//! service can be read is then seen by reading it.
+
+use std::io;
+use std::sync::Arc;
+
+use broker::record::{Record, Summary};
+use broker::schedule;
+use broker::store::Store;
+use broker::store::audit::Act;
+use broker::store::runs::{Cause, Failed};
+use broker::store::sources::Source;
+use time::{Duration, OffsetDateTime};
+
+use super::connection::Connection;
+use super::host::Host;
+use super::{JourneyError, blocking};
+use crate::bill::Bill;
+use crate::collection::{CollectionError, Observer, PageSink};
+use crate::contract::{Batch, Completeness, Failure, explanation};
+use crate::egress::NetworkFailureKind;
+use crate::records;
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the snapshot that everybody sees.
+    Complete,
+    /// Something is missing; the snapshot before stands.
+    Partial,
+    /// It failed; the snapshot before stands.
+    Failed {
+        /// Stable name, `kebab-case`.
+        code: &'static str,
+        /// One sentence.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Reading {
+    /// Its number.
+    pub run_no: i64,
+    /// Whether it went on from an earlier attempt.
+    pub resumed: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it cost.
+    pub bill: Bill,
+}
+
+impl Host {
+    /// Reads a source once, and sets when it is read next.
+    ///
+    /// # Errors
+    /// [`JourneyError::InUse`]; others when the store cannot say how it went. What is wrong with the source or the service
+    /// is the reading's outcome.
+    pub async fn read(
+        &self,
+        actor: &str,
+        clock: &dyn Clock,
+        source: &Source,
+        cause: Cause,
+        observer: &mut dyn Observer,
+    ) -> Result<Reading, JourneyError> {
+        let _lock = self.folder().lock(source.source_no)?;
+        let begun = clock.now();
+        let act = Act { actor, now: begun };
+        let store = self.store();
+        let running = blocking(|| store.begin_run(act, &source.tenant, source.source_no, cause))?;
+        let mut bill = Bill::default();
+        let result = match self.connect(source).await {
+            Ok(connection) => {
+                let mut pages = Pages::new(Arc::clone(store), running.run_no, running.cursor.clone());
+                if !running.resumed {
+                    self.look(act, source, &connection, &mut bill).await?;
+                }
+                let summary = connection.collection().run(running.cursor, &mut pages, observer, &mut bill).await;
+                match summary {
+                    Ok(summary) => {
+                        let act = Act { actor, now: clock.now() };
+                        blocking(|| pages.finish(act)).map(|()| summary.completeness).map_err(Ended::from)
+                    }
+                    Err(error) => Err(Ended::of(&error, &connection, clock.now())),
+                }
+            }
+            Err(error) => Err(Ended::of_connection(&error)),
+        };
+        let now = clock.now();
+        let outcome = match result {
+            Ok(Completeness::Complete) => Outcome::Complete,
+            Ok(Completeness::Partial) => Outcome::Partial,
+            Err(ended) => {
+                blocking(|| store.fail_run(Act { actor, now }, running.run_no, &ended.as_failed()))?;
+                Outcome::Failed { code: ended.code, message: ended.message, hint: ended.hint }
+            }
+        };
+        blocking(|| self.set_next(source, begun, now, &outcome, running.run_no))?;
+        Ok(Reading { run_no: running.run_no, resumed: running.resumed, outcome, bill })
+    }
+
+    /// Tests the connection, and keeps what it said. A test that cannot be made is no reason not to read.
+    async fn look(
+        &self,
+        act: Act<'_>,
+        source: &Source,
+        connection: &Connection,
+        bill: &mut Bill,
+    ) -> Result<(), JourneyError> {
+        let outcome = connection.plugin.test(&connection.network, &connection.config).await;
+        bill.add(&outcome.bill);
+        if let Ok(report) = outcome.result {
+            let passed = report.outcome != crate::contract::CheckStatus::Fail;
+            let text = connection.redact(&super::host::report_json(&report).to_string());
+            blocking(|| self.store().note_test(act, &source.tenant, source.source_no, &text, passed))?;
+        }
+        Ok(())
+    }
+
+    fn set_next(
+        &self,
+        source: &Source,
+        begun: OffsetDateTime,
+        now: OffsetDateTime,
+        outcome: &Outcome,
+        run_no: i64,
+    ) -> Result<(), JourneyError> {
+        let after = self.store().source(&source.tenant, source.source_no)?;
+        let anchor = broker::calendar::parse_instant(&after.created_at).unwrap_or(begun);
+        let regular = schedule::next_run(after.source_no, anchor, after.interval_s, begun);
+        let next = match outcome {
+            Outcome::Complete | Outcome::Partial => regular,
+            Outcome::Failed { .. } => {
+                let runs = self.store().runs(&after.tenant, after.source_no, 1)?;
+                let run = runs.into_iter().find(|run| run.run_no == run_no);
+                let earliest = run.and_then(|run| run.retry_at).as_deref().and_then(broker::calendar::parse_instant);
+                schedule::retry(after.source_no, after.failures, after.interval_s, earliest, now)
+            }
+        };
+        Ok(self.store().set_due(after.source_no, next, begun)?)
+    }
+}
+
+/// Pages on their way into the store.
+struct Pages {
+    store: Arc<Store>,
+    run_no: i64,
+    cursor: Option<String>,
+    /// The last page, which is added together with the end of the run.
+    last: Option<Batch>,
+}
+
+impl Pages {
+    fn new(store: Arc<Store>, run_no: i64, cursor: Option<String>) -> Self {
+        Self { store, run_no, cursor, last: None }
+    }
+
+    fn finish(&mut self, act: Act<'_>) -> Result<(), broker::store::StoreError> {
+        let incoherent = |why: &str| broker::store::StoreError::Incoherent(why.to_owned());
+        let last = self.last.take().ok_or_else(|| incoherent("a run without a last page"))?;
+        let records: Vec<Record<'_>> = records::of_batch(&last).collect();
+        let summary = records.iter().find_map(|record| match record {
+            Record::Summary(summary) => Some(summary.clone()),
+            _ => None,
+        });
+        let summary: Summary = summary.ok_or_else(|| incoherent("a last page without a summary"))?;
+        self.store.finish_run(act, self.run_no, self.cursor.as_deref(), &records, &summary)
+    }
+}
+
+impl PageSink for Pages {
+    fn page(&mut self, batch: &Batch) -> io::Result<()> {
+        let Some(next) = &batch.next else {
+            self.last = Some(batch.clone());
+            return Ok(());
+        };
+        let records: Vec<Record<'_>> = records::of_batch(batch).collect();
+        blocking(|| self.store.add_page(self.run_no, self.cursor.as_deref(), &records, next))
+            .map_err(io::Error::other)?;
+        self.cursor = Some(next.clone());
+        Ok(())
+    }
+}
+
+/// Why a run failed, without a secret.
+#[derive(Debug)]
+struct Ended {
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+    unreachable: bool,
+    resumable: bool,
+    retry_at: Option<OffsetDateTime>,
+}
+
+impl Ended {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        let (message, hint) = (message.into(), None);
+        Self { code, message, hint, unreachable: false, resumable: false, retry_at: None }
+    }
+
+    fn of(error: &CollectionError, connection: &Connection, now: OffsetDateTime) -> Self {
+        let mut ended = match error {
+            CollectionError::Failure { failure, last_failure } => {
+                let mut ended = Self::of_failure(failure);
+                // Where the plugin got nothing but a code, what the host saw is more exact.
+                if let Some(seen) = last_failure
+                    && (ended.unreachable || seen.kind == NetworkFailureKind::Denied)
+                    && !ended.message.contains(&seen.words)
+                {
+                    ended.message = format!("{} ({})", ended.message.trim_end_matches('.'), seen.words);
+                    ended.hint = seen.hint.clone().or(ended.hint);
+                }
+                ended
+            }
+            CollectionError::Call { error, .. } => Self::new("plugin", error.to_string()),
+            CollectionError::Contract(_) => Self::new("contract", error.to_string()),
+            CollectionError::Output(error) => Self { resumable: true, ..Self::new("store", error.to_string()) },
+            CollectionError::RateLimited { wait, .. } => Self {
+                resumable: true,
+                retry_at: Some(now.saturating_add(Duration::try_from(*wait).unwrap_or(Duration::DAY))),
+                ..Self::new("rate-limited", error.to_string())
+            },
+        };
+        ended.message = connection.redact(&ended.message);
+        ended.hint = ended.hint.map(|hint| connection.redact(&hint));
+        ended
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        let explanation = explanation(failure);
+        let (code, unreachable, resumable) = match failure {
+            Failure::InvalidConfiguration(_) => ("invalid-configuration", false, false),
+            // The place to go on from is what is wrong.
+            Failure::InvalidCursor(_) => ("invalid-cursor", false, false),
+            Failure::Unauthorized(_) => ("unauthorized", false, true),
+            Failure::Forbidden(_) => ("forbidden", false, true),
+            Failure::NotFound(_) => ("not-found", false, false),
+            Failure::RateLimited(_) => ("rate-limited", false, true),
+            Failure::Unreachable(_) => ("unreachable", true, true),
+            Failure::Tls(_) => ("tls", true, true),
+            Failure::DeniedByHost(_) => ("denied-by-host", false, false),
+            Failure::Upstream(_) => ("upstream", false, true),
+            Failure::Malformed(_) => ("malformed", false, false),
+        };
+        let hint = explanation.hint.clone();
+        Self { hint, unreachable, resumable, ..Self::new(code, explanation.message.clone()) }
+    }
+
+    /// What went wrong before anything was asked of the service. Its words hold no secret: none was opened, or it was not
+    /// sent.
+    fn of_connection(error: &JourneyError) -> Self {
+        Self { resumable: true, ..Self::new("setup", error.to_string()) }
+    }
+
+    fn as_failed(&self) -> Failed<'_> {
+        Failed {
+            code: self.code,
+            message: &self.message,
+            hint: self.hint.as_deref(),
+            unreachable: self.unreachable,
+            resumable: self.resumable,
+            retry_at: self.retry_at,
+        }
+    }
+}
+
+impl From<broker::store::StoreError> for Ended {
+    fn from(error: broker::store::StoreError) -> Self {
+        Self::new("store", error.to_string())
+    }
+}
