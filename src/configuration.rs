@@ -17,6 +17,8 @@ use base_url::{BaseUrl, Refused};
 use fields::{FieldKind, describe, key};
 use settings::{Deployment, IdentityLevel, NotOurs, Settings, token_page};
 
+use crate::transport::{GRAPHQL_PATH, REST_PATH};
+
 /// Upper end of `max_concurrency`. GitLab's own advice is one or two; a host may lower it further.
 pub const MOST_CONCURRENT: u8 = 16;
 
@@ -73,7 +75,7 @@ pub struct Configuration {
     pub source_key: String,
     /// Name for people.
     pub display_name: String,
-    /// The one origin that is talked to.
+    /// What is talked to: both interfaces of GitLab below its base, and nothing else of that host.
     pub allowed_origins: Vec<String>,
     /// Where a token is made.
     pub help_links: Vec<HelpLink>,
@@ -128,7 +130,7 @@ pub fn configure(values: &[(String, Input)]) -> Result<Configuration, Vec<Proble
     Ok(Configuration {
         source_key: settings.source_key(),
         display_name: settings.display_name(),
-        allowed_origins: vec![settings.base_url.origin()],
+        allowed_origins: [REST_PATH, GRAPHQL_PATH].map(|path| format!("{}{path}", settings.base_url)).to_vec(),
         help_links: vec![HelpLink {
             field_key: key::TOKEN,
             label: "Create an access token",

@@ -11,8 +11,8 @@
 //!                                      transport ── wasi_http ──► host
 //! ```
 //!
-//! Guarantees: only GET requests, and POST of a query to `/api/graphql`, only to the configured origin; no state between
-//! calls; unknown stays unknown, and a part is never passed off as the whole: what a caller without the right to the
+//! Guarantees: only GET requests, and POST of a query to `/api/graphql`, only below the configured base; no state
+//! between calls; unknown stays unknown, and a part is never passed off as the whole: what a caller without the right to the
 //! seats may see is delivered as a lower bound and called so.
 //!
 //! Refuses to recompute GitLab's rules of who needs a seat, and to guess where GitLab does not say.
@@ -116,7 +116,7 @@ mod tests {
             value("token", connector::Input::SecretSet),
         ];
         let kept = Plugin::configure(entered).unwrap();
-        assert_eq!(kept.allowed_origins, ["https://gitlab.example"]);
+        assert_eq!(kept.allowed_origins, ["https://gitlab.example/api/v4", "https://gitlab.example/api/graphql"]);
         assert!(edge::kept(kept).settings().is_ok(), "what the host keeps can be read back");
 
         let problems = Plugin::configure(vec![value("x", connector::Input::SecretSet)]).unwrap_err();

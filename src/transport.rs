@@ -56,6 +56,9 @@ impl fmt::Debug for RequestHeader {
     }
 }
 
+/// Where GitLab has what is read by GET, below its base.
+pub const REST_PATH: &str = "/api/v4";
+
 /// Where GitLab takes GraphQL queries, below its base.
 pub const GRAPHQL_PATH: &str = "/api/graphql";
 

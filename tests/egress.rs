@@ -4,6 +4,7 @@ use fake_gitlab::{Options, Tokens};
 use host_sim::contract::Failure;
 use host_sim::egress::DenialCode;
 use host_sim::engine::EngineOptions;
+use host_sim::policy::origin::{Grant, Origin};
 
 use crate::secrecy::{configure, load, network};
 use crate::support::listener::Listener;
@@ -33,6 +34,39 @@ fn another_origin_is_refused_and_reported() {
         assert_eq!(call.last_failure.unwrap().words, call.bill.denials[0].message);
     });
     assert_eq!(forbidden.connections() + granted.connections(), 0);
+}
+
+/// With the GitLab plugin's own grant, below a path: what else is installed on the host is out of its reach.
+#[test]
+fn another_path_of_the_granted_host_is_refused_and_the_line_named() {
+    let runtime = crate::support::runtime();
+    let listener = Listener::counting();
+    let url = listener.url();
+    runtime.block_on(async {
+        let (_engine, plugin) = load(EngineOptions::default()).await;
+        let granted = configure(&plugin, &format!("{url}/gitlab")).await;
+        let expected = ["api/v4", "api/graphql"].map(|path| format!("{url}/gitlab/{path}"));
+        assert_eq!(granted.allowed_origins, expected);
+        let mut network = network(&url);
+        network.access.grant = Grant::of(&granted.allowed_origins, &[Origin::of_url(&url).unwrap()]).unwrap();
+        // As a plugin that was broken into: its settings lead to another application of the same host.
+        let config = configure(&plugin, &format!("{url}/wiki")).await;
+        let call = plugin.collect(&network, &config, None).await;
+        assert!(matches!(call.result.unwrap(), Err(Failure::DeniedByHost(_))));
+        assert!(!call.bill.denials.is_empty());
+        for denial in &call.bill.denials {
+            let path = denial.target.strip_prefix(&url).unwrap();
+            assert!(path.starts_with("/wiki/api/"), "{path}");
+            assert_eq!(denial.code, DenialCode::Path);
+            let words = format!("the path {path} of {url} is not below what is granted ({})", expected.join(", "));
+            assert_eq!(denial.message, words);
+            let hint =
+                format!("`{url}{path}` among the plugin's allowed-origins would allow it; only its author can add it");
+            assert_eq!(denial.hint, hint);
+        }
+        assert_eq!(call.bill.requests.len(), 0);
+    });
+    assert_eq!(listener.connections(), 0);
 }
 
 #[test]

@@ -30,7 +30,8 @@ fn an_address_and_a_token_are_enough() {
     let configuration = with(&[]).unwrap();
     assert_eq!(configuration.source_key, "https://gitlab.example.com#instance");
     assert_eq!(configuration.display_name, "gitlab.example.com");
-    assert_eq!(configuration.allowed_origins, ["https://gitlab.example.com"]);
+    let needed = ["https://gitlab.example.com/api/v4", "https://gitlab.example.com/api/graphql"];
+    assert_eq!(configuration.allowed_origins, needed);
     assert_eq!(
         configuration.help_links[0].url,
         "https://gitlab.example.com/-/user_settings/personal_access_tokens?name=license-broker&scopes=read_api,read_user"
@@ -45,7 +46,8 @@ fn the_output_entered_again_gives_the_same_output() {
     let first = configure(&[text("host_url", "HTTP://Bücher.example:8080/git/-/profile?x"), secret("token")]).unwrap();
     let base = first.source_key.strip_suffix("#instance").unwrap();
     assert_eq!(base, "http://xn--bcher-kva.example:8080/git");
-    assert_eq!(first.allowed_origins, ["http://xn--bcher-kva.example:8080"]);
+    let needed = ["api/v4", "api/graphql"].map(|path| format!("http://xn--bcher-kva.example:8080/git/{path}"));
+    assert_eq!(first.allowed_origins, needed);
     assert_eq!(configure(&[text("host_url", base), secret("token")]).unwrap(), first);
 }
 

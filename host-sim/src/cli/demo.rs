@@ -85,7 +85,7 @@ async fn journey(args: &Args, component: &ComponentFile, gitlab: &FakeGitlab) ->
         manifest.imports.join(", "),
     ))?;
     terminal::print(&format!(
-        "\nConfigure\n  stand-in at {}, {} accounts\n  source key {}\n  granted origin {}; the token stays with the host, header `{}`\n",
+        "\nConfigure\n  stand-in at {}, {} accounts\n  source key {}\n  granted {}; the token stays with the host, header `{}`\n",
         gitlab.base_url(),
         args.users,
         printable(&source.config.source_key),

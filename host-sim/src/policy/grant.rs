@@ -8,11 +8,10 @@
 //! | `https://gitlab.example.com`, `https://gitlab.example.com/` | every path of the origin |
 //! | `https://example.com/gitlab/api/v4` and `https://example.com/gitlab/api/graphql` | these two and what is below them |
 //!
-//! A host that knows nothing of paths reads the same entries as origins, and grants more; so the contract stays as it is.
 //! The path that an administrator typed narrows nothing: it may be that of any page, and only the plugin knows where its
 //! service begins.
 //!
-//! Refused: a query or a fragment in an entry, and paths that [`path`](super::path) does not send.
+//! Refused: a query, a fragment, a blank or a control character in an entry, and paths that [`path`](super::path) does not send.
 
 use std::fmt;
 
@@ -72,6 +71,10 @@ impl Grant {
     pub fn of(wanted: &[String], typed: &[Origin]) -> Result<Self, GrantError> {
         let mut entries = Vec::with_capacity(wanted.len());
         for text in wanted {
+            // A parser of URLs drops some of them, and each another one.
+            if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
+                return Err(GrantError::Malformed { wanted: text.clone(), why: OriginError::Ambiguous });
+            }
             let origin = Origin::of_url(text).map_err(|why| GrantError::Malformed { wanted: text.clone(), why })?;
             if !typed.contains(&origin) {
                 return Err(GrantError::NotTyped { wanted: origin, typed: typed.to_vec() });
@@ -135,7 +138,26 @@ mod tests {
             refusal.to_string(),
             "the plugin asks for https://evil.example, but the address entered is https://gitlab.example.com"
         );
-        assert!(matches!(Grant::of(&["*".to_owned()], &typed), Err(GrantError::Malformed { .. })));
+        for wanted in [
+            "*",
+            "",
+            "/api/v4",
+            "gitlab.example.com/api/v4",
+            " https://gitlab.example.com",
+            "https://gitlab.example.com/api ",
+            "https://gitlab.example.com\n",
+            "https://git\tlab.example.com",
+            "https://gitlab.example.com@evil.example/api",
+        ] {
+            let refusal = Grant::of(&[wanted.to_owned()], &typed);
+            assert!(matches!(refusal, Err(GrantError::Malformed { .. })), "{wanted:?}: {refusal:?}");
+        }
+        for wanted in
+            ["https://evil.example/gitlab", "http://gitlab.example.com/gitlab", "https://gitlab.example.com:8443/"]
+        {
+            let both = ["https://gitlab.example.com/api/v4".to_owned(), wanted.to_owned()];
+            assert!(matches!(Grant::of(&both, &typed), Err(GrantError::NotTyped { .. })), "{wanted}");
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! | a method other than GET and POST | nothing |
 //! | a path that can be read as another one | nothing |
 //! | user information, other schemes, hosts that are none | nothing |
-//! | another origin, or another path of it than granted | entering that address |
+//! | another origin than granted | entering that address |
+//! | another path of it than granted | nothing: the plugin itself did not ask for it |
 //! | loopback, private addresses | `--allow-loopback`, `--allow-private-network` |
 //! | metadata, link-local, multicast and the like | nothing |
 //! | plain http | `--allow-loopback`, to this machine; nothing elsewhere |
@@ -108,7 +109,9 @@ impl Refusal {
             Self::NotGranted { wanted, .. } => {
                 format!("--url {wanted} would allow it, as another source; a plugin reaches only the address entered")
             }
-            Self::NotBelow { .. } => "nothing allows it: the plugin itself asked for these paths alone".to_owned(),
+            Self::NotBelow { wanted, path, .. } => {
+                format!("`{wanted}{path}` among the plugin's allowed-origins would allow it; only its author can add it")
+            }
             Self::Address { address, .. } => match NetworkPolicy::switch_for(*address) {
                 Some(switch) => format!("{switch} allows it"),
                 None => "nothing allows it".to_owned(),

@@ -115,7 +115,8 @@ fn another_path_than_granted_is_refused() {
     {
         let expected = format!(
             "the path {path} of https://example.com is not below what is granted (https://example.com/gitlab/api/v4, \
-             https://example.com/gitlab/api/graphql) | nothing allows it: the plugin itself asked for these paths alone"
+             https://example.com/gitlab/api/graphql) | `https://example.com{path}` among the plugin's allowed-origins would \
+             allow it; only its author can add it"
         );
         assert_eq!(said(narrow, NONE, "GET", "https://example.com", path), expected);
     }
