@@ -75,7 +75,7 @@ pub struct Configuration {
     pub source_key: String,
     /// Name for people.
     pub display_name: String,
-    /// What is talked to: both interfaces of GitLab below its base, and nothing else of that host.
+    /// What is asked: REST by GET and GraphQL by POST, below the base of GitLab, and nothing else of that host.
     pub allowed_origins: Vec<String>,
     /// Where a token is made.
     pub help_links: Vec<HelpLink>,
@@ -130,7 +130,7 @@ pub fn configure(values: &[(String, Input)]) -> Result<Configuration, Vec<Proble
     Ok(Configuration {
         source_key: settings.source_key(),
         display_name: settings.display_name(),
-        allowed_origins: [REST_PATH, GRAPHQL_PATH].map(|path| format!("{}{path}", settings.base_url)).to_vec(),
+        allowed_origins: needed(&settings.base_url),
         help_links: vec![HelpLink {
             field_key: key::TOKEN,
             label: "Create an access token",
@@ -138,6 +138,11 @@ pub fn configure(values: &[(String, Input)]) -> Result<Configuration, Vec<Proble
         }],
         settings: text,
     })
+}
+
+/// As the contract writes it. GraphQL is not asked by GET, and without POST nothing is written below `/api/v4`.
+fn needed(base: &BaseUrl) -> Vec<String> {
+    vec![format!("{base}{REST_PATH}"), format!("POST {base}{GRAPHQL_PATH}")]
 }
 
 fn problem(key: &str, kind: ProblemKind, message: impl Into<String>) -> Problem {

@@ -116,7 +116,7 @@ mod tests {
             value("token", connector::Input::SecretSet),
         ];
         let kept = Plugin::configure(entered).unwrap();
-        assert_eq!(kept.allowed_origins, ["https://gitlab.example/api/v4", "https://gitlab.example/api/graphql"]);
+        assert_eq!(kept.allowed_origins, ["https://gitlab.example/api/v4", "POST https://gitlab.example/api/graphql"]);
         assert!(edge::kept(kept).settings().is_ok(), "what the host keeps can be read back");
 
         let problems = Plugin::configure(vec![value("x", connector::Input::SecretSet)]).unwrap_err();

@@ -64,7 +64,7 @@ impl Tenant {
         let tenant = Share::new(engine, Limits::default(), policy, None).unwrap();
         let tenant = tenant.with_tape(Tape::Record(Arc::clone(&recorder)));
         let network = tenant.network(Access {
-            grant: Grant::of(std::slice::from_ref(&url), &[Origin::of_url(&url).unwrap()]).unwrap(),
+            grant: Grant::of(&config.allowed_origins, &[Origin::of_url(&url).unwrap()]).unwrap(),
             injection: Some(injection),
         });
         let plugin = tenant.plugin(plugin);

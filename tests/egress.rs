@@ -7,8 +7,10 @@ use host_sim::engine::EngineOptions;
 use host_sim::policy::origin::{Grant, Origin};
 
 use crate::secrecy::{configure, load, network};
+use crate::support::guests::{Attacked, tight};
 use crate::support::listener::Listener;
 use crate::support::tls::TlsFront;
+use crate::support::wiretap::Wiretap;
 use crate::support::{Cli, StandIn};
 
 #[test]
@@ -27,7 +29,7 @@ fn another_origin_is_refused_and_reported() {
         for denial in &call.bill.denials {
             assert_eq!(denial.code, DenialCode::Origin);
             assert!(denial.target.starts_with(&forbidden.url()), "{}", denial.target);
-            let words = format!("{} is not the granted origin ({})", forbidden.url(), granted.url());
+            let words = format!("{0} is not the granted origin ({1}, POST {1})", forbidden.url(), granted.url());
             assert_eq!(denial.message, words);
         }
         assert_eq!(call.bill.requests.len(), 0);
@@ -45,7 +47,7 @@ fn another_path_of_the_granted_host_is_refused_and_the_line_named() {
     runtime.block_on(async {
         let (_engine, plugin) = load(EngineOptions::default()).await;
         let granted = configure(&plugin, &format!("{url}/gitlab")).await;
-        let expected = ["api/v4", "api/graphql"].map(|path| format!("{url}/gitlab/{path}"));
+        let expected = [format!("{url}/gitlab/api/v4"), format!("POST {url}/gitlab/api/graphql")];
         assert_eq!(granted.allowed_origins, expected);
         let mut network = network(&url);
         network.access.grant = Grant::of(&granted.allowed_origins, &[Origin::of_url(&url).unwrap()]).unwrap();
@@ -67,6 +69,28 @@ fn another_path_of_the_granted_host_is_refused_and_the_line_named() {
         assert_eq!(call.bill.requests.len(), 0);
     });
     assert_eq!(listener.connections(), 0);
+}
+
+/// A plugin that reads and sends, where only reading is granted.
+#[test]
+fn a_post_leaves_only_where_post_is_granted() {
+    let runtime = crate::support::runtime();
+    let server = Wiretap::start();
+    let url = server.url();
+    runtime.block_on(async {
+        let mut attacked = Attacked::new("secret_thief", &url, tight());
+        attacked.network.access.grant =
+            Grant::of(std::slice::from_ref(&url), &[Origin::of_url(&url).unwrap()]).unwrap();
+        let call = attacked.page("").await;
+        let [denial] = call.bill.denials.as_slice() else { panic!("{:?}", call.bill.denials) };
+        assert_eq!(denial.code, DenialCode::Method);
+        assert_eq!(denial.message, format!("POST of the path /loot of {url} is not granted ({url})"));
+        let hint =
+            format!("`POST {url}/loot` among the plugin's allowed-origins would allow it; only its author can add it");
+        assert_eq!(denial.hint, hint);
+    });
+    let sent = server.requests();
+    assert!(!sent.is_empty() && sent.iter().all(|request| request.starts_with(b"GET ")), "{} requests", sent.len());
 }
 
 #[test]

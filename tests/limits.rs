@@ -55,7 +55,7 @@ impl Tenant {
         let network = Network {
             client: Arc::new(Client::new(&limits, policy, None).unwrap()),
             access: Access {
-                grant: Grant::of(&[url.to_owned()], &[Origin::of_url(url).unwrap()]).unwrap(),
+                grant: Grant::of(&config.allowed_origins, &[Origin::of_url(url).unwrap()]).unwrap(),
                 injection: Some(injection),
             },
         };

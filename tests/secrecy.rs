@@ -54,10 +54,10 @@ pub async fn configure(plugin: &Plugin, url: &str) -> Configuration {
     plugin.configure(&values).await.result.unwrap().unwrap()
 }
 
-/// A network that grants `origin`, with the canary.
+/// A network that grants `origin` by GET and POST, with the canary.
 pub fn network(origin: &str) -> Network {
     let policy = NetworkPolicy { loopback: true, private: false };
-    let grant = Grant::of(&[origin.to_owned()], &[Origin::of_url(origin).unwrap()]).unwrap();
+    let grant = Grant::of(&[origin.to_owned(), format!("POST {origin}")], &[Origin::of_url(origin).unwrap()]).unwrap();
     let injection = Injection::new("authorization", "Bearer ", Secret::new(CANARY.to_owned()).unwrap()).unwrap();
     Network {
         client: Arc::new(Client::new(&Limits::default(), policy, None).unwrap()),

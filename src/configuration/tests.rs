@@ -30,7 +30,7 @@ fn an_address_and_a_token_are_enough() {
     let configuration = with(&[]).unwrap();
     assert_eq!(configuration.source_key, "https://gitlab.example.com#instance");
     assert_eq!(configuration.display_name, "gitlab.example.com");
-    let needed = ["https://gitlab.example.com/api/v4", "https://gitlab.example.com/api/graphql"];
+    let needed = ["https://gitlab.example.com/api/v4", "POST https://gitlab.example.com/api/graphql"];
     assert_eq!(configuration.allowed_origins, needed);
     assert_eq!(
         configuration.help_links[0].url,
@@ -46,7 +46,8 @@ fn the_output_entered_again_gives_the_same_output() {
     let first = configure(&[text("host_url", "HTTP://Bücher.example:8080/git/-/profile?x"), secret("token")]).unwrap();
     let base = first.source_key.strip_suffix("#instance").unwrap();
     assert_eq!(base, "http://xn--bcher-kva.example:8080/git");
-    let needed = ["api/v4", "api/graphql"].map(|path| format!("http://xn--bcher-kva.example:8080/git/{path}"));
+    let base = "http://xn--bcher-kva.example:8080/git";
+    let needed = [format!("{base}/api/v4"), format!("POST {base}/api/graphql")];
     assert_eq!(first.allowed_origins, needed);
     assert_eq!(configure(&[text("host_url", base), secret("token")]).unwrap(), first);
 }

@@ -61,7 +61,7 @@ impl Tenant {
     pub fn network(&self, url: &str) -> Network {
         let injection =
             Injection::new("authorization", "Bearer ", Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap()).unwrap();
-        let grant = Grant::of(&[url.to_owned()], &[Origin::of_url(url).unwrap()]).unwrap();
+        let grant = Grant::of(&[url.to_owned(), format!("POST {url}")], &[Origin::of_url(url).unwrap()]).unwrap();
         Network { client: Arc::clone(&self.client), access: Access { grant, injection: Some(injection) } }
     }
 

@@ -64,7 +64,8 @@ impl Attacked {
         let tenant = Tenant::new(engine(), limits.clone(), policy, None).expect("a tenant");
         let injection = Injection::new("authorization", "Bearer ", Secret::new(CANARY.to_owned()).expect("a secret"))
             .expect("an injection");
-        let grant = Grant::of(&[url.to_owned()], &[Origin::of_url(url).expect("an origin")]).expect("a grant");
+        let grant = Grant::of(&[url.to_owned(), format!("POST {url}")], &[Origin::of_url(url).expect("an origin")])
+            .expect("a grant");
         let network = tenant.network(Access { grant, injection: Some(injection) });
         let (attack, honest) = (tenant.plugin(&plugin(name)), tenant.plugin(&plugin("honest")));
         Self { limits, plugin: attack, network, honest, url: url.to_owned() }

@@ -66,7 +66,6 @@ impl Hosts {
         ];
         values.extend(settings.iter().map(|(key, value)| text(key, value)));
         let config = plugin.configure(&values).await.result.expect("no trap").expect("valid settings");
-        let origin = url.split('/').take(3).collect::<Vec<_>>().join("/");
         let injection =
             Injection::new("authorization", "Bearer ", Secret::new(scenario.caller().to_owned()).expect("a secret"))
                 .expect("an injection");
@@ -74,7 +73,8 @@ impl Hosts {
         let network = Network {
             client: Arc::new(Client::new(&self.limits, policy, None).expect("a client")),
             access: Access {
-                grant: Grant::of(&[origin], &[Origin::of_url(&url).expect("an origin")]).expect("a grant"),
+                grant: Grant::of(&config.allowed_origins, &[Origin::of_url(&url).expect("an origin")])
+                    .expect("a grant"),
                 injection: Some(injection),
             },
         };

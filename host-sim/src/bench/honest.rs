@@ -21,11 +21,11 @@ use crate::tenant::Tenant;
 /// The stand-ins are on this machine.
 pub(super) const LOOPBACK: NetworkPolicy = NetworkPolicy { loopback: true, private: false };
 
-/// A network of the tenant to `url` alone, with a credential.
+/// A network of the tenant to `url` alone, by GET and POST, with a credential.
 pub(super) fn network(tenant: &Tenant, url: &str, secret: &str) -> Result<Network, BenchError> {
     let wrong = |error: &dyn std::fmt::Display| BenchError::Setup(error.to_string());
     let origin = Origin::of_url(url).map_err(|error| wrong(&error))?;
-    let grant = Grant::of(&[url.to_owned()], &[origin]).map_err(|error| wrong(&error))?;
+    let grant = Grant::of(&[url.to_owned(), format!("POST {url}")], &[origin]).map_err(|error| wrong(&error))?;
     let injection =
         Injection::new("authorization", "Bearer ", Secret::new(secret.to_owned()).map_err(|error| wrong(&error))?)
             .map_err(|error| wrong(&error))?;

@@ -201,9 +201,10 @@ impl Attacker {
 
     /// Without the server's address, whose port says nothing and is another one each time.
     fn without_address(&self, words: &str) -> String {
-        self.config.allowed_origins.iter().fold(words.to_owned(), |words, origin| {
-            let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
-            words.replace(origin.as_str(), "it").replace(authority, "it")
+        self.config.allowed_origins.iter().fold(words.to_owned(), |words, entry| {
+            let (scheme, rest) = entry.trim_start_matches("POST ").split_once("://").unwrap_or(("", entry));
+            let authority = rest.split('/').next().unwrap_or(rest);
+            words.replace(&format!("{scheme}://{authority}"), "it").replace(authority, "it")
         })
     }
 }

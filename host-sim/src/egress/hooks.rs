@@ -165,7 +165,7 @@ const NOTHING: &str = "nothing allows it";
 /// A refusal of the policy as it stands in the ledger.
 pub(super) fn refused(refusal: &Refusal, target: String) -> Denial {
     let code = match refusal {
-        Refusal::Method(_) => DenialCode::Method,
+        Refusal::Method(_) | Refusal::NotByMethod { .. } => DenialCode::Method,
         Refusal::Path(PathError::NotOriginForm) => DenialCode::Malformed,
         Refusal::Path(_) | Refusal::NotBelow { .. } => DenialCode::Path,
         Refusal::Origin(OriginError::UserInfo) => DenialCode::UserInfo,
@@ -224,7 +224,8 @@ mod tests {
 
     /// Egress to `origin` alone, with a credential.
     fn hooks(origin: &str, policy: NetworkPolicy, limits: Limits) -> Hooks {
-        let grant = Grant::of(&[origin.to_owned()], &[Origin::of_url(origin).unwrap()]).unwrap();
+        let entries = [origin.to_owned(), format!("POST {origin}/api/graphql")];
+        let grant = Grant::of(&entries, &[Origin::of_url(origin).unwrap()]).unwrap();
         let injection =
             Injection::new("private-token", "Bearer ", Secret::new("glpat-secret".to_owned()).unwrap()).unwrap();
         let client = Arc::new(Client::new(&limits, policy, None).unwrap());
@@ -245,6 +246,7 @@ mod tests {
         let verdict = |method: &str, uri: &str| hooks.admit(&request(method, uri)).err().map(|denial| denial.code);
         assert_eq!(verdict("GET", "https://gitlab.example.com/api/v4/users?per_page=100"), None);
         assert_eq!(verdict("POST", "https://GitLab.example.com:443/api/graphql"), None);
+        assert_eq!(verdict("POST", "https://gitlab.example.com/api/v4/users"), Some(DenialCode::Method));
         for method in [Method::DELETE, Method::PUT, Method::PATCH, Method::HEAD, Method::CONNECT, Method::OPTIONS] {
             let uri = "https://gitlab.example.com/api/v4/users/1";
             assert_eq!(verdict(method.as_str(), uri), Some(DenialCode::Method), "{method}");

@@ -1,17 +1,19 @@
-//! What a source is granted: origins, and of each all paths or those below some.
+//! What a source is granted: a method, an origin, and of that origin all paths or those below one.
 //!
-//! A plugin says what it needs in `allowed-origins` of its configuration; it gets what the administrator typed as well.
-//! An entry may go on behind the origin with a path, and then grants no more than what lies below it:
+//! A plugin says what it needs in `allowed-origins` of its configuration, and the administrator types an address: what both
+//! name is granted. An entry is `[METHOD ]scheme://host[:port][/path]`:
 //!
 //! | asked for | granted |
 //! | --- | --- |
-//! | `https://gitlab.example.com`, `https://gitlab.example.com/` | every path of the origin |
-//! | `https://example.com/gitlab/api/v4` and `https://example.com/gitlab/api/graphql` | these two and what is below them |
+//! | `https://gitlab.example.com`, `https://gitlab.example.com/` | GET of every path of the origin |
+//! | `https://example.com/gitlab/api/v4` | GET of this path and what is below it |
+//! | `POST https://example.com/gitlab/api/graphql` | POST to this path and what is below it, and no GET |
 //!
-//! The path that an administrator typed narrows nothing: it may be that of any page, and only the plugin knows where its
-//! service begins.
+//! So a plugin that asks by POST at one place cannot write by POST at another. The path that an administrator typed narrows
+//! nothing: it may be that of any page, and only the plugin knows where its service begins.
 //!
-//! Refused: a query, a fragment, a blank or a control character in an entry, and paths that [`path`](super::path) does not send.
+//! Refused: another method, a query, a fragment, a further blank or a control character in an entry, and paths that
+//! [`path`](super::path) does not send.
 
 use std::fmt;
 
@@ -24,9 +26,49 @@ pub struct Grant {
     entries: Vec<Entry>,
 }
 
-/// An origin, and the paths of it.
+/// How a plugin may ask. Nothing else is granted, whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Has a body, whose meaning is known to the service alone.
+    Post,
+}
+
+impl Method {
+    /// Of its name, in upper case.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "GET" => Some(Self::Get),
+            "POST" => Some(Self::Post),
+            _ => None,
+        }
+    }
+
+    /// What stands in an entry before the origin.
+    #[must_use]
+    pub fn in_entry(self) -> &'static str {
+        match self {
+            Self::Get => "",
+            Self::Post => "POST ",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        })
+    }
+}
+
+/// A method, an origin, and the paths of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
+    method: Method,
     origin: Origin,
     below: PathPrefix,
 }
@@ -50,6 +92,12 @@ pub enum GrantError {
         /// Why it is none.
         why: OriginError,
     },
+    /// Neither GET nor POST before the origin.
+    #[error("the plugin asks for `{wanted}`, whose method cannot be granted")]
+    Method {
+        /// What the plugin asks for.
+        wanted: String,
+    },
     /// What stands behind the origin is not a path alone, or none that a request could have.
     #[error("the plugin asks for `{wanted}`, whose path cannot be granted")]
     Path {
@@ -71,30 +119,43 @@ impl Grant {
     pub fn of(wanted: &[String], typed: &[Origin]) -> Result<Self, GrantError> {
         let mut entries = Vec::with_capacity(wanted.len());
         for text in wanted {
+            let (method, url) = match text.split_once(' ') {
+                None => (Method::Get, text.as_str()),
+                Some((name, url)) => {
+                    (Method::of(name).ok_or_else(|| GrantError::Method { wanted: text.clone() })?, url)
+                }
+            };
             // A parser of URLs drops some of them, and each another one.
-            if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            if url.contains(|character: char| character.is_whitespace() || character.is_control()) {
                 return Err(GrantError::Malformed { wanted: text.clone(), why: OriginError::Ambiguous });
             }
-            let origin = Origin::of_url(text).map_err(|why| GrantError::Malformed { wanted: text.clone(), why })?;
+            let origin = Origin::of_url(url).map_err(|why| GrantError::Malformed { wanted: text.clone(), why })?;
             if !typed.contains(&origin) {
                 return Err(GrantError::NotTyped { wanted: origin, typed: typed.to_vec() });
             }
-            let below = path_of(text).ok_or_else(|| GrantError::Path { wanted: text.clone() })?;
-            entries.push(Entry { origin, below });
+            let below = path_of(url).ok_or_else(|| GrantError::Path { wanted: text.clone() })?;
+            entries.push(Entry { method, origin, below });
         }
         Ok(Self { entries })
     }
 
-    /// Whether requests to `origin` may leave, at least to some of its paths.
+    /// Whether requests to `origin` may leave, at least by some method to some of its paths.
     #[must_use]
     pub fn allows(&self, origin: &Origin) -> bool {
         self.entries.iter().any(|entry| entry.origin == *origin)
     }
 
-    /// Whether requests to this path of `origin` may leave. The path is the one that is sent, without its query.
+    /// Whether requests to this path of `origin` may leave, by some method. The path is the one that is sent, without its query.
     #[must_use]
     pub fn covers(&self, origin: &Origin, path: &str) -> bool {
         self.entries.iter().any(|entry| entry.origin == *origin && entry.below.covers(path))
+    }
+
+    /// The same for this method.
+    #[must_use]
+    pub fn permits(&self, method: Method, origin: &Origin, path: &str) -> bool {
+        let asked = |entry: &&Entry| entry.method == method && entry.origin == *origin;
+        self.entries.iter().filter(asked).any(|entry| entry.below.covers(path))
     }
 }
 
@@ -112,8 +173,11 @@ fn path_of(text: &str) -> Option<PathPrefix> {
 
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> =
-            self.entries.iter().map(|Entry { origin, below }| format!("{origin}{below}")).collect();
+        let names: Vec<String> = self
+            .entries
+            .iter()
+            .map(|Entry { method, origin, below }| format!("{}{origin}{below}", method.in_entry()))
+            .collect();
         f.write_str(if names.is_empty() { "none" } else { "" })?;
         f.write_str(&names.join(", "))
     }
@@ -123,7 +187,7 @@ impl fmt::Display for Grant {
 mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
-    use super::{Grant, GrantError};
+    use super::{Grant, GrantError, Method};
     use crate::policy::origin::Origin;
 
     #[test]
@@ -143,8 +207,11 @@ mod tests {
             "",
             "/api/v4",
             "gitlab.example.com/api/v4",
-            " https://gitlab.example.com",
-            "https://gitlab.example.com/api ",
+            "POST  https://gitlab.example.com",
+            "GET https://gitlab.example.com/api ",
+            "POST POST https://gitlab.example.com",
+            "POST\thttps://gitlab.example.com",
+            "POSThttps://gitlab.example.com",
             "https://gitlab.example.com\n",
             "https://git\tlab.example.com",
             "https://gitlab.example.com@evil.example/api",
@@ -155,8 +222,39 @@ mod tests {
         for wanted in
             ["https://evil.example/gitlab", "http://gitlab.example.com/gitlab", "https://gitlab.example.com:8443/"]
         {
-            let both = ["https://gitlab.example.com/api/v4".to_owned(), wanted.to_owned()];
+            let wanted = format!("POST {wanted}");
+            let both = ["https://gitlab.example.com/api/v4".to_owned(), wanted.clone()];
             assert!(matches!(Grant::of(&both, &typed), Err(GrantError::NotTyped { .. })), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_method_is_granted_where_it_stands_and_nowhere_else() {
+        let typed = [Origin::of_typed("gitlab.example.com").unwrap()];
+        let entries = ["https://gitlab.example.com/api/v4", "POST https://gitlab.example.com/api/graphql"];
+        let grant = Grant::of(&entries.map(ToOwned::to_owned), &typed).unwrap();
+        for (path, get, post) in [
+            ("/api/v4/users", true, false),
+            ("/api/graphql", false, true),
+            ("/api/graphql/x", false, true),
+            ("/api/graphql-explorer", false, false),
+            ("/", false, false),
+        ] {
+            let permits = |method| grant.permits(method, &typed[0], path);
+            assert_eq!((permits(Method::Get), permits(Method::Post)), (get, post), "{path}");
+        }
+        assert_eq!(grant.to_string(), entries.join(", "));
+        let explicit = Grant::of(&["GET https://gitlab.example.com".to_owned()], &typed).unwrap();
+        assert_eq!(explicit.to_string(), "https://gitlab.example.com");
+        let other = Origin::of_typed("gitlab.example.org").unwrap();
+        assert!(!grant.permits(Method::Post, &other, "/api/graphql"));
+        for method in ["PUT", "DELETE", "HEAD", "get", "post", "*", "GET,POST", ""] {
+            let wanted = format!("{method} https://gitlab.example.com");
+            assert_eq!(
+                Grant::of(std::slice::from_ref(&wanted), &typed),
+                Err(GrantError::Method { wanted }),
+                "{method}"
+            );
         }
     }
 

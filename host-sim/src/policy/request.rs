@@ -10,17 +10,17 @@
 //! | a path that can be read as another one | nothing |
 //! | user information, other schemes, hosts that are none | nothing |
 //! | another origin than granted | entering that address |
-//! | another path of it than granted | nothing: the plugin itself did not ask for it |
+//! | another path of it than granted, or a POST where only GET is granted | nothing: the plugin itself did not ask for it |
 //! | loopback, private addresses | `--allow-loopback`, `--allow-private-network` |
 //! | metadata, link-local, multicast and the like | nothing |
 //! | plain http | `--allow-loopback`, to this machine; nothing elsewhere |
 //!
-//! Not refused: a POST that writes. GraphQL asks by POST, and what a body does is known to the service alone. Whether it
-//! does anything is decided there, by the scopes of the token: one that can only read writes nothing.
+//! Not refused: a POST that writes, where POST is granted. GraphQL asks by POST, and whether a body is a query or a mutation is
+//! known to the service alone, as is whether it does anything: with the scopes of a token that can only read it does not.
 
 use std::net::IpAddr;
 
-use super::grant::Grant;
+use super::grant::{Grant, Method};
 use super::network::{AddressKind, NetworkPolicy};
 use super::origin::{Origin, OriginError, Scheme};
 use super::path::{self, PathError};
@@ -70,6 +70,20 @@ pub enum Refusal {
     /// The granted origin, and none of the granted paths.
     #[error("the path {path} of {wanted} is not below what is granted ({granted})")]
     NotBelow {
+        /// How it is asked.
+        method: Method,
+        /// Where the request wants to go.
+        wanted: Origin,
+        /// To which path, without query.
+        path: String,
+        /// What is granted.
+        granted: Grant,
+    },
+    /// A granted path, for another method.
+    #[error("{method} of the path {path} of {wanted} is not granted ({granted})")]
+    NotByMethod {
+        /// How it is asked.
+        method: Method,
         /// Where the request wants to go.
         wanted: Origin,
         /// To which path, without query.
@@ -109,8 +123,9 @@ impl Refusal {
             Self::NotGranted { wanted, .. } => {
                 format!("--url {wanted} would allow it, as another source; a plugin reaches only the address entered")
             }
-            Self::NotBelow { wanted, path, .. } => {
-                format!("`{wanted}{path}` among the plugin's allowed-origins would allow it; only its author can add it")
+            Self::NotBelow { method, wanted, path, .. } | Self::NotByMethod { method, wanted, path, .. } => {
+                let method = method.in_entry();
+                format!("`{method}{wanted}{path}` among the plugin's allowed-origins would allow it; only its author can add it")
             }
             Self::Address { address, .. } => match NetworkPolicy::switch_for(*address) {
                 Some(switch) => format!("{switch} allows it"),
@@ -156,9 +171,7 @@ fn is_loopback(origin: &Origin) -> bool {
 /// The first [`Refusal`] in the order above.
 pub fn decide(rules: Rules<'_>, wanted: Wanted<'_>) -> Result<Origin, Refusal> {
     let Rules { grant, network, credential } = rules;
-    if !matches!(wanted.method, "GET" | "POST") {
-        return Err(Refusal::Method(wanted.method.to_owned()));
-    }
+    let method = Method::of(wanted.method).ok_or_else(|| Refusal::Method(wanted.method.to_owned()))?;
     let path = wanted.path_and_query.split('?').next().unwrap_or_default();
     path::check(path)?;
     // What stands before the path has to be scheme and authority alone, in every parser's eyes.
@@ -172,7 +185,10 @@ pub fn decide(rules: Rules<'_>, wanted: Wanted<'_>) -> Result<Origin, Refusal> {
         return Err(Refusal::NotGranted { wanted: origin, granted: grant.clone() });
     }
     if !grant.covers(&origin, path) {
-        return Err(Refusal::NotBelow { wanted: origin, path: path.to_owned(), granted: grant.clone() });
+        return Err(Refusal::NotBelow { method, wanted: origin, path: path.to_owned(), granted: grant.clone() });
+    }
+    if !grant.permits(method, &origin, path) {
+        return Err(Refusal::NotByMethod { method, wanted: origin, path: path.to_owned(), granted: grant.clone() });
     }
     if let Some(address) = origin.address()
         && !network.allows(address)

@@ -56,7 +56,8 @@ pub fn configuration(values: Vec<FieldValue>) -> Result<Configuration, Vec<Field
     Ok(Configuration {
         source_key: format!("{url}#hostile"),
         display_name: "Hostile".to_owned(),
-        allowed_origins: vec![url],
+        // The guests ask by POST, too.
+        allowed_origins: vec![url.clone(), format!("POST {url}")],
         help_links: Vec::new(),
         settings: text("mode").unwrap_or_default(),
     })

@@ -10,7 +10,8 @@ const OPEN: NetworkPolicy = NetworkPolicy { loopback: true, private: true };
 /// What is said of a request, as `sentence | hint`; nothing if it may leave.
 fn said(granted: &[&str], network: NetworkPolicy, method: &str, authority: &str, path: &str) -> String {
     let granted: Vec<String> = granted.iter().map(|text| (*text).to_owned()).collect();
-    let typed: Vec<Origin> = granted.iter().map(|text| Origin::of_url(text).unwrap()).collect();
+    let typed: Vec<Origin> =
+        granted.iter().map(|text| Origin::of_url(text.trim_start_matches("POST ")).unwrap()).collect();
     let grant = Grant::of(&granted, &typed).unwrap();
     let uri = format!("{authority}{path}");
     let wanted = Wanted { method, uri: &uri, path_and_query: path };
@@ -23,6 +24,8 @@ fn said(granted: &[&str], network: NetworkPolicy, method: &str, authority: &str,
     }
 }
 
+/// Read by GET anywhere, asked by POST at one place.
+const GITLAB_WITH_GRAPHQL: &[&str] = &["https://gitlab.example.com", "POST https://gitlab.example.com/api/graphql"];
 const GITLAB: &[&str] = &["https://gitlab.example.com"];
 
 #[test]
@@ -41,13 +44,35 @@ fn a_method_that_writes_is_refused() {
         ("PROPFIND", false),
         ("", false),
     ] {
-        let said = said(GITLAB, NONE, method, "https://gitlab.example.com", "/api/v4/user");
+        let said = said(GITLAB_WITH_GRAPHQL, NONE, method, "https://gitlab.example.com", "/api/graphql");
         let words = format!(
             "the method {method} is not allowed, only GET and POST | nothing allows it: a plugin asks by GET and POST; \
              give it a token that can only read, since a POST may write"
         );
         assert_eq!(said, if allowed { "" } else { &words }, "{method}");
     }
+}
+
+/// A POST below `/api/v4` would write, if the token may.
+#[test]
+fn a_post_goes_only_where_post_is_granted() {
+    for path in ["/api/v4/users", "/api/v4/projects/1/issues?title=x", "/", "/api/graphql-explorer"] {
+        let expected = format!(
+            "POST of the path {short} of https://gitlab.example.com is not granted (https://gitlab.example.com, POST \
+             https://gitlab.example.com/api/graphql) | `POST https://gitlab.example.com{short}` among the plugin's \
+             allowed-origins would allow it; only its author can add it",
+            short = path.split('?').next().unwrap()
+        );
+        assert_eq!(said(GITLAB_WITH_GRAPHQL, NONE, "POST", "https://gitlab.example.com", path), expected);
+        assert_eq!(said(GITLAB_WITH_GRAPHQL, NONE, "GET", "https://gitlab.example.com", path), "");
+    }
+    let narrow = &["https://gitlab.example.com/api/v4", "POST https://gitlab.example.com/api/graphql"];
+    let said = |method, path| said(narrow, NONE, method, "https://gitlab.example.com", path);
+    assert_eq!(said("POST", "/api/graphql"), "");
+    assert!(said("GET", "/api/graphql").contains("GET of the path /api/graphql of https://gitlab.example.com is not"));
+    assert!(said("POST", "/wiki").ends_with(
+        "| `POST https://gitlab.example.com/wiki` among the plugin's allowed-origins would allow it; only its author can add it"
+    ));
 }
 
 #[test]
