@@ -21,8 +21,7 @@ fn named(rogue: Rogue) -> &'static str {
         Rogue::EndlessHeaders | Rogue::EndlessHeader | Rogue::TooManyHeaders => "larger than the limit response_head",
         Rogue::EndlessTrailers => "the answer breaks HTTP's framing: chunk trailers",
         Rogue::InformationalFlood => "the server sent more than 32 interim answers",
-        // Nobody decompresses it: what comes is not JSON.
-        Rogue::GzipBomb => "the answer is no valid JSON",
+        Rogue::GzipBomb => "the answer is encoded (content-encoding: gzip) although the request forbids it",
         Rogue::HugeChunk => "the answer stopped for 1 s",
         Rogue::LongChunkSize | Rogue::BadChunkSize | Rogue::BadChunkEnd => "the answer breaks HTTP's framing: ",
         Rogue::EndlessChunkLine => "the answer breaks HTTP's framing: chunk extensions",
@@ -112,7 +111,7 @@ async fn attack(rogue: Rogue) -> Vec<String> {
     check(call.bill.denials.is_empty(), format!("{:?}", call.bill.denials));
     if rogue == Rogue::GzipBomb {
         let bytes: Vec<u64> = call.bill.requests.iter().map(|request| request.bytes).collect();
-        check(bytes.iter().all(|bytes| (60_000..70_000).contains(bytes)), format!("was decompressed: {bytes:?} bytes"));
+        check(bytes.iter().all(|bytes| *bytes == 0), format!("was read: {bytes:?} bytes"));
     }
     tenant.assert_honest_works(rogue.name()).await;
     wrong

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{CONTENT_ENCODING, SET_COOKIE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -173,8 +173,18 @@ impl Sending {
         }
     }
 
-    /// The limit on the head, to the byte: the HTTP library's own only keeps its buffer from growing without end.
+    /// The limit on the head, to the byte: the HTTP library's own only keeps its buffer from growing without end. And a body
+    /// that is as it was sent: in a compressed one no credential is found.
     fn check_head(&self, headers: &HeaderMap) -> Result<(), Cause> {
+        if let Some(coding) = coding(headers, &CONTENT_ENCODING, &["identity"]) {
+            return Err(Cause::new(Error::HttpResponseContentCoding(None), encoded(CONTENT_ENCODING.as_str(), coding)));
+        }
+        if let Some(coding) = coding(headers, &TRANSFER_ENCODING, &["identity", "chunked"]) {
+            return Err(Cause::new(
+                Error::HttpResponseTransferCoding(None),
+                encoded(TRANSFER_ENCODING.as_str(), coding),
+            ));
+        }
         // Name, colon, blank, value, line end; the status line is short and not kept.
         let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         if bytes <= self.head_bytes {
@@ -198,6 +208,27 @@ impl Sending {
             }
         }
     }
+}
+
+/// Codings by the names that are known. Any other name is a server's own words, which could be the token.
+const CODINGS: [&str; 6] = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"];
+
+/// The first coding in these fields that is none of those that leave a body as it is.
+fn coding(headers: &HeaderMap, name: &HeaderName, plain: &[&str]) -> Option<&'static str> {
+    let codings = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is = |coding: &[u8], name: &str| coding.eq_ignore_ascii_case(name.as_bytes());
+    let mut others = codings
+        .map(<[u8]>::trim_ascii)
+        .filter(|coding| !coding.is_empty() && !plain.iter().any(|plain| is(coding, plain)));
+    let other = others.next()?;
+    Some(CODINGS.into_iter().find(|name| is(other, name)).unwrap_or("unknown"))
+}
+
+/// What the administrator is told of an answer that is not as it was asked for.
+fn encoded(name: &str, coding: &str) -> String {
+    format!(
+        "the answer is encoded ({name}: {coding}) although the request forbids it, and the token could not be masked in it"
+    )
 }
 
 /// Interim answers (1xx) that one request may get. Servers send one or two; each costs the host work and the server nothing.

@@ -10,7 +10,8 @@
 //! | `range`, `if-range` | the credential, echoed in two halves, would be masked in neither |
 //! | `set-cookie`, `set-cookie2` | a session is a credential, too |
 //!
-//! `accept-encoding` is overwritten with `identity`: in compressed bytes nothing can be masked.
+//! `accept-encoding` is overwritten with `identity`: in compressed bytes nothing can be masked. An answer that is compressed all
+//! the same is refused (`egress`).
 //! The credential's field is not among them: what a plugin writes there is overwritten, so that a plugin which sets a
 //! placeholder for hosts that cannot inject runs on both. Nor does a plugin choose any field for it: see
 //! [`may_carry_a_credential`]. Trailers are left out altogether (`egress`).
