@@ -9,6 +9,7 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::Secret;
+use super::spelling::{Spelling, occurrences};
 
 /// A stream of bytes with a secret masked in it.
 pub(super) struct Mask {
@@ -52,7 +53,7 @@ impl Mask {
 
     /// Passes on what is before `place` and holds the rest.
     fn pass(&mut self, mut bytes: BytesMut, place: usize, secret: &Secret) -> Bytes {
-        let mut found = occurrences(&bytes, secret);
+        let mut found = occurrences(&bytes, secret.spellings());
         found.retain(|range| range.start < place);
         found.push(0..self.covered);
         let end = found.iter().map(|range| range.end).max().unwrap_or_default();
@@ -67,7 +68,7 @@ impl Mask {
 
 /// `bytes` with the secret masked, all at once; none if it is not in them.
 pub(super) fn masked(bytes: &[u8], secret: &Secret) -> Option<Vec<u8>> {
-    let found = occurrences(bytes, secret);
+    let found = occurrences(bytes, secret.spellings());
     if found.is_empty() {
         return None;
     }
@@ -76,24 +77,9 @@ pub(super) fn masked(bytes: &[u8], secret: &Secret) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Length of the longest text to look for, in bytes; 0 when there is none.
+/// Length of the longest occurrence, in bytes; 0 when there is none.
 fn longest(secret: &Secret) -> usize {
-    secret.spellings().iter().map(|spelling| spelling.len()).max().unwrap_or_default()
-}
-
-/// Where the secret is, in any spelling, with those that overlap.
-fn occurrences(bytes: &[u8], secret: &Secret) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for spelling in secret.spellings() {
-        let finder = memchr::memmem::Finder::new(spelling.as_bytes());
-        let mut from = 0;
-        while let Some(place) = bytes.get(from..).and_then(|rest| finder.find(rest)) {
-            let start = from + place;
-            found.push(start..start + spelling.len());
-            from = start + 1;
-        }
-    }
-    found
+    secret.spellings().iter().map(Spelling::length).max().unwrap_or_default()
 }
 
 fn overwrite(bytes: &mut [u8], found: Vec<Range<usize>>) {
@@ -151,6 +137,11 @@ mod tests {
         );
         assert_masked("abababab", "-ababababab-abababa-", "-**********-abababa-");
         assert_masked("glpat-ab", "-glpat\\u002dab-glpat%2Dab-glpat-ab-", "-*************-**********-********-");
+        // In hexadecimal digits, and in base64 at the beginning, after one byte and after two.
+        assert_masked("glpat-ab", "-676c7061742d6162-676C7061742D6162-", "-****************-****************-");
+        assert_masked("glpat-ab", "\"Z2xwYXQtYWI=\"", "\"***********=\"");
+        assert_masked("glpat-ab", "\"OmdscGF0LWFi\"", "\"O***********\"");
+        assert_masked("glpat-ab", "\"YTpnbHBhdC1hYjp4\"", "\"YT************p4\"");
     }
 
     /// A guest that has its guesses echoed must not be told by the lengths how far each of them is right.
@@ -163,16 +154,22 @@ mod tests {
             lengths.push(mask.finish().len());
             lengths
         };
-        let expected = lengths(&["echo xxxxx-xxxx", "xx", "x"]);
-        // The longest spelling, `glpat\\u002dabab`, has 15 bytes.
-        assert_eq!(expected, [1, 2, 1, 14]);
+        let padded = |rest: &str| format!("{:>74}", rest);
+        let of = |[first, second, third]: [&str; 3]| lengths(&[&padded(first), second, third]);
+        let expected = of(["echo xxxxx-xxxx", "xx", "x"]);
+        // The longest spelling, in HTML's numbers or JSON's, has 60 bytes.
+        assert_eq!(expected, [15, 2, 1, 59]);
         for pieces in [
             ["echo xxxxglpat-", "ab", "a"],
             ["echo glpat-abab", "xx", "x"],
             ["echo xxglpat-ab", "ab", "g"],
             ["echo xxxxxxxxxg", "lp", "a"],
+            // In base64, as it is and as `u:glpat-abab`.
+            ["echo Z2xwYXQtYWJ", "hY", "g"],
+            ["echo dTpnbHBhdC", "1h", "Y"],
+            ["echo 676c706174", "2d", "6"],
         ] {
-            assert_eq!(lengths(&pieces), expected, "{pieces:?}");
+            assert_eq!(of(pieces), expected, "{pieces:?}");
         }
     }
 

@@ -31,6 +31,7 @@ mod resolve;
 mod sealed;
 mod secret;
 mod send;
+mod spelling;
 mod tape;
 mod tls;
 mod upload;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use super::spelling::{self, Spelling};
+
 /// A credential. Prints nothing, is overwritten in memory when the last copy is dropped, and can be read only by
 /// the code that writes the header.
 #[derive(Clone)]
@@ -15,7 +17,7 @@ struct Texts {
     /// The credential.
     own: Zeroizing<String>,
     /// See [`Secret::spellings`].
-    spellings: Vec<Zeroizing<String>>,
+    spellings: Vec<Spelling>,
 }
 
 /// Shorter texts are no credentials, and would be found in ordinary words. In bytes.
@@ -51,7 +53,7 @@ impl Secret {
             Err(SecretError::NotAHeader)
         } else {
             let own = Zeroizing::new(trimmed.to_owned());
-            let spellings = if own.len() < SHORTEST { vec![] } else { spellings(&own) };
+            let spellings = if own.len() < SHORTEST { vec![] } else { spelling::of(&own) };
             Ok(Self(Arc::new(Texts { own, spellings })))
         }
     }
@@ -69,69 +71,32 @@ impl Secret {
         self.0.own.as_bytes()
     }
 
-    /// What to look for in words from outside, the longest first: the credential as it is, and as it stands in JSON and
-    /// in a URL, each in the ways that encoders have. Nothing for one of less than eight characters.
-    pub(in crate::egress) fn spellings(&self) -> &[Zeroizing<String>] {
+    /// What to look for in words from outside. Nothing for a credential of less than eight characters.
+    pub(in crate::egress) fn spellings(&self) -> &[Spelling] {
         &self.0.spellings
     }
 
-    /// `text` with every occurrence of the secret replaced: for words that came from outside, since a server may
-    /// echo what it was sent. A secret of less than eight characters is left alone: it is none, and would be found in
+    /// `text` with every occurrence of the secret replaced, in any spelling: for words that came from outside, since a server
+    /// may echo what it was sent. A secret of less than eight characters is left alone: it is none, and would be found in
     /// ordinary words.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        self.spellings().iter().fold(text.to_owned(), |text, spelling| text.replace(spelling.as_str(), "[secret]"))
-    }
-}
-
-/// What encoders of JSON write as `\u` and four digits: none, and then Go, Rails, PHP, Gson and .NET, and those that do it with
-/// all but letters and digits.
-const JSON_ESCAPED: [&str; 7] =
-    ["", "<>&", "<>&'", "<>&'=", "<>&'\"", "<>&'\"+`", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"];
-
-/// What encoders of URLs leave as it is, beside letters and digits: nothing; in a part of a URL; in a form; in a path; in a URL.
-const URL_KEPT: [&str; 6] = ["", "-._~", "-_.!~*'()", "*-._", "-._~!$&'()*+,;=:@", ";,/?:@&=+$#-_.!~*'()"];
-
-/// The ways to write a credential, each once, the longest first.
-fn spellings(own: &str) -> Vec<Zeroizing<String>> {
-    let mut found = vec![Zeroizing::new(own.to_owned())];
-    let mut add = |escape: &dyn Fn(char) -> Option<String>| {
-        // Six bytes at most for each: it does not move while it grows, which would leave a copy behind.
-        let mut text = Zeroizing::new(String::with_capacity(own.len() * 6));
-        for character in own.chars() {
-            match escape(character) {
-                Some(escaped) => text.push_str(&escaped),
-                None => text.push(character),
+        let mut found = spelling::occurrences(text.as_bytes(), self.spellings());
+        found.sort_by_key(|range| range.start);
+        let (mut clean, mut from) = (String::with_capacity(text.len()), 0);
+        for range in found {
+            // Half a letter before or after it is a letter of other words.
+            let start = (range.start..range.end).find(|place| text.is_char_boundary(*place)).unwrap_or(range.end);
+            let end = (range.start..=range.end).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(range.end);
+            if start >= from {
+                clean.push_str(text.get(from..start).unwrap_or_default());
+                clean.push_str("[secret]");
             }
+            from = from.max(end);
         }
-        if !found.contains(&text) {
-            found.push(text);
-        }
-    };
-    let hex = |character: char, upper: bool| {
-        let number = u32::from(character);
-        if upper { format!("{number:02X}") } else { format!("{number:02x}") }
-    };
-    for upper in [false, true] {
-        for escaped in JSON_ESCAPED {
-            for slash in [false, true] {
-                add(&|character| match character {
-                    _ if escaped.contains(character) => Some(format!("\\u00{}", hex(character, upper))),
-                    '"' | '\\' => Some(format!("\\{character}")),
-                    '/' if slash => Some("\\/".to_owned()),
-                    _ => None,
-                });
-            }
-        }
-        for kept in URL_KEPT {
-            add(&|character| {
-                let keeps = character.is_ascii_alphanumeric() || kept.contains(character);
-                (!keeps).then(|| format!("%{}", hex(character, upper)))
-            });
-        }
+        clean.push_str(text.get(from..).unwrap_or_default());
+        clean
     }
-    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    found
 }
 
 impl fmt::Debug for Secret {
@@ -177,26 +142,21 @@ mod tests {
     }
 
     #[test]
-    fn found_as_json_and_urls_write_it() {
-        let secret = Secret::new("glpat-a/b+c=\"<d".to_owned()).unwrap();
-        for spelling in [
-            r#"glpat-a/b+c="<d"#,
-            r#"glpat-a/b+c=\"<d"#,
-            r#"glpat-a\/b+c=\"<d"#,
-            r#"glpat-a/b+c=\"\u003cd"#,
-            r#"glpat-a\/b+c=\"\u003Cd"#,
-            r#"glpat-a/b+c\u003d\"\u003cd"#,
-            r#"glpat-a/b\u002Bc=\u0022\u003Cd"#,
-            r#"glpat\u002da\u002fb\u002bc\u003d\u0022\u003cd"#,
-            "glpat-a%2Fb%2Bc%3D%22%3Cd",
-            "glpat-a%2fb%2bc%3d%22%3cd",
-            "glpat%2Da%2Fb%2Bc%3D%22%3Cd",
-            "glpat-a/b+c=%22%3Cd",
+    fn redacted_in_any_spelling_and_once_where_two_meet() {
+        let secret = Secret::new("glpat-ab/c".to_owned()).unwrap();
+        for (text, expected) in [
+            ("a glpat-ab\\/c, glpat-ab%2Fc.", "a [secret], [secret]."),
+            ("676c7061742d61622f63 or 676C7061742D61622F63", "[secret] or [secret]"),
+            // After no byte, one and two of something else, with what it shares a digit with.
+            ("(Z2xwYXQtYWIvYw==)", "([secret]==)"),
+            ("(OmdscGF0LWFiL2M=)", "(O[secret]=)"),
+            ("(YTpnbHBhdC1hYi9j)", "(YT[secret])"),
+            // No digits around it: a letter of other words is left whole.
+            ("äpnbHBhdC1hYi9jä", "ä[secret]ä"),
         ] {
-            assert_eq!(secret.redact(&format!("a {spelling}.")), "a [secret].", "{spelling}");
+            assert_eq!(secret.redact(text), expected, "{text}");
         }
-        // Where there is nothing to escape, there is one way to write it.
-        assert_eq!(Secret::new("canary12".to_owned()).unwrap().spellings().len(), 1);
-        assert_eq!(Secret::new("glpat-ab_c.d".to_owned()).unwrap().spellings().len(), 5);
+        let overlapping = Secret::new("abababab".to_owned()).unwrap();
+        assert_eq!(overlapping.redact("-ababababab-"), "-[secret]-");
     }
 }

@@ -1,0 +1,254 @@
+//! How a credential may be written in what comes from outside, and where it is found.
+//!
+//! | as | in the ways of |
+//! | --- | --- |
+//! | it is | |
+//! | JSON | encoders that escape `/`, signs of HTML, all but letters and digits, or everything |
+//! | a URL | encoders that leave this or that as it is, and those that leave nothing |
+//! | HTML | names of signs, and numbers for signs or for everything, decimal and hexadecimal |
+//! | hexadecimal digits | small and large ones |
+//! | base64 | both alphabets, wherever it begins in what is encoded: in `user:token` it begins with the sixth byte |
+//!
+//! Not found: two of these at once, lines broken inside of it, and what a server makes up to hide it from its own client.
+//! A service that wants to give a token away has the token.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+/// One way to write a credential.
+#[derive(PartialEq, Eq)]
+pub(super) struct Spelling {
+    text: Zeroizing<String>,
+    /// How many characters before and after the text hold a part of the credential, beside what else they hold: in base64,
+    /// whose digits are no whole bytes.
+    around: [usize; 2],
+}
+
+impl Spelling {
+    fn alone(text: Zeroizing<String>) -> Self {
+        Self { text, around: [0, 0] }
+    }
+
+    fn first(&self) -> Option<u8> {
+        self.text.as_bytes().first().copied()
+    }
+
+    /// Bytes that an occurrence has.
+    pub(super) fn length(&self) -> usize {
+        let [before, after] = self.around;
+        before + self.text.len() + after
+    }
+}
+
+/// Where a credential is, in any of the spellings that [`of`] gave, with those that overlap. A range may go on beyond the end.
+///
+/// By their first bytes, of which there are few, and without anything that is prepared for a search: a server may send its
+/// answer in pieces of one byte.
+pub(super) fn occurrences(bytes: &[u8], spellings: &[Spelling]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for alike in spellings.chunk_by(|one, next| one.first() == next.first()) {
+        let Some(first) = alike.first().and_then(Spelling::first) else { continue };
+        for start in memchr::memchr_iter(first, bytes) {
+            let rest = bytes.get(start..).unwrap_or_default();
+            for Spelling { text, around: [before, after] } in alike {
+                if rest.starts_with(text.as_bytes()) {
+                    found.push(start.saturating_sub(*before)..start + text.len() + after);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What encoders of JSON write as `\u` and four digits: none, and then Go, Rails, PHP, Gson and .NET, and those that do it with
+/// all but letters and digits.
+const JSON_ESCAPED: [&str; 7] =
+    ["", "<>&", "<>&'", "<>&'=", "<>&'\"", "<>&'\"+`", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"];
+
+/// What encoders of URLs leave as it is, beside letters and digits: nothing; in a part of a URL; in a form; in a path; in a URL.
+const URL_KEPT: [&str; 6] = ["", "-._~", "-_.!~*'()", "*-._", "-._~!$&'()*+,;=:@", ";,/?:@&=+$#-_.!~*'()"];
+
+/// What encoders of HTML write for an apostrophe.
+const HTML_APOSTROPHE: [&str; 4] = ["&#39;", "&#039;", "&#x27;", "&apos;"];
+
+/// The ways to write a credential, each once, those with the same first byte together.
+pub(super) fn of(own: &str) -> Vec<Spelling> {
+    let mut found = vec![Spelling::alone(Zeroizing::new(own.to_owned()))];
+    let mut add = |escape: &dyn Fn(char) -> Option<String>| {
+        // Six bytes at most for each: it does not move while it grows, which would leave a copy behind.
+        let mut text = Zeroizing::new(String::with_capacity(own.len() * 6));
+        for character in own.chars() {
+            match escape(character) {
+                Some(escaped) => text.push_str(&escaped),
+                None => text.push(character),
+            }
+        }
+        let spelling = Spelling::alone(text);
+        if !found.contains(&spelling) {
+            found.push(spelling);
+        }
+    };
+    let hex = |character: char, upper: bool| {
+        let number = u32::from(character);
+        if upper { format!("{number:02X}") } else { format!("{number:02x}") }
+    };
+    for upper in [false, true] {
+        for escaped in JSON_ESCAPED {
+            for slash in [false, true] {
+                add(&|character| match character {
+                    _ if escaped.contains(character) => Some(format!("\\u00{}", hex(character, upper))),
+                    '"' | '\\' => Some(format!("\\{character}")),
+                    '/' if slash => Some("\\/".to_owned()),
+                    _ => None,
+                });
+            }
+        }
+        for kept in URL_KEPT {
+            add(&|character| {
+                let keeps = character.is_ascii_alphanumeric() || kept.contains(character);
+                (!keeps).then(|| format!("%{}", hex(character, upper)))
+            });
+        }
+    }
+    for apostrophe in HTML_APOSTROPHE {
+        add(&|character| {
+            let name = match character {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '"' => "&quot;",
+                '\'' => apostrophe,
+                _ => return None,
+            };
+            Some(name.to_owned())
+        });
+    }
+    for everything in [false, true] {
+        let escapes = |character: char| everything || !character.is_ascii_alphanumeric();
+        add(&|character| escapes(character).then(|| format!("&#{};", u32::from(character))));
+        for upper in [false, true] {
+            add(&|character| escapes(character).then(|| format!("&#x{};", hex(character, upper))));
+        }
+    }
+    for upper in [false, true] {
+        add(&|character| Some(format!("\\u00{}", hex(character, upper))));
+        add(&|character| Some(format!("%{}", hex(character, upper))));
+        add(&|character| Some(hex(character, upper)));
+    }
+    for before in 0..3 {
+        for spelling in in_base64(own, before) {
+            if !found.contains(&spelling) {
+                found.push(spelling);
+            }
+        }
+    }
+    found.sort_by_key(Spelling::first);
+    found
+}
+
+/// In base64 after so many bytes of something else, and before anything: the digits that are the credential's alone, and whether
+/// it has a part of those around them.
+fn in_base64(own: &str, before: usize) -> Vec<Spelling> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(before + own.len()));
+    bytes.resize(before, 0);
+    bytes.extend_from_slice(own.as_bytes());
+    // Six bits each.
+    let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    let around = [before * 8 % 6, bytes.len() * 8 % 6].map(|rest| usize::from(rest != 0));
+    let mut found = Vec::new();
+    for engine in [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD] {
+        let all = Zeroizing::new(engine.encode(bytes.as_slice()));
+        let digits = all.get(first..end).unwrap_or_default();
+        found.push(Spelling { text: Zeroizing::new(digits.to_owned()), around });
+        // As some encoders of JSON write it.
+        if digits.contains('/') {
+            found.push(Spelling { text: Zeroizing::new(digits.replace('/', "\\/")), around });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
+
+    use super::{Spelling, occurrences, of};
+
+    /// The text with the places of a credential marked.
+    fn marked(text: &str, spellings: &[Spelling]) -> String {
+        let found = occurrences(text.as_bytes(), spellings);
+        let inside = |place: &usize| found.iter().any(|range| range.contains(place));
+        text.char_indices().map(|(place, character)| if inside(&place) { '*' } else { character }).collect()
+    }
+
+    #[test]
+    fn found_as_it_is_written_elsewhere() {
+        let spellings = of("glpat-a/b+c=\"<d");
+        for spelling in [
+            r#"glpat-a/b+c="<d"#,
+            r#"glpat-a/b+c=\"<d"#,
+            r#"glpat-a\/b+c=\"<d"#,
+            r#"glpat-a/b+c=\"\u003cd"#,
+            r#"glpat-a\/b+c=\"\u003Cd"#,
+            r#"glpat-a/b+c\u003d\"\u003cd"#,
+            r#"glpat-a/b\u002Bc=\u0022\u003Cd"#,
+            r#"glpat\u002da\u002fb\u002bc\u003d\u0022\u003cd"#,
+            r#"\u0067\u006c\u0070\u0061\u0074\u002d\u0061\u002f\u0062\u002b\u0063\u003d\u0022\u003c\u0064"#,
+            "glpat-a%2Fb%2Bc%3D%22%3Cd",
+            "glpat-a%2fb%2bc%3d%22%3cd",
+            "glpat%2Da%2Fb%2Bc%3D%22%3Cd",
+            "glpat-a/b+c=%22%3Cd",
+            "%67%6C%70%61%74%2D%61%2F%62%2B%63%3D%22%3C%64",
+            "glpat-a/b+c=&quot;&lt;d",
+            "glpat&#45;a&#47;b&#43;c&#61;&#34;&#60;d",
+            "glpat&#x2d;a&#x2f;b&#x2b;c&#x3d;&#x22;&#x3c;d",
+            "&#103;&#108;&#112;&#97;&#116;&#45;&#97;&#47;&#98;&#43;&#99;&#61;&#34;&#60;&#100;",
+            "&#x67;&#x6C;&#x70;&#x61;&#x74;&#x2D;&#x61;&#x2F;&#x62;&#x2B;&#x63;&#x3D;&#x22;&#x3C;&#x64;",
+            "676c7061742d612f622b633d223c64",
+            "676C7061742D612F622B633D223C64",
+        ] {
+            let expected = format!("a {}.", "*".repeat(spelling.len()));
+            assert_eq!(marked(&format!("a {spelling}."), &spellings), expected, "{spelling}");
+        }
+        for other in ["glpat-a/b+c=\"<", "lpat-a/b+c=\"<d", "GLPAT-A/B+C=\"<D", "676c7061742d612f622b633d223c"] {
+            assert_eq!(marked(other, &spellings), other);
+        }
+    }
+
+    /// Wherever it begins and ends, in both alphabets: no digit is left that holds a bit of it.
+    #[test]
+    fn found_in_base64_with_every_digit_that_holds_a_part_of_it() {
+        for own in ["glpat-ab", "glpat-abc", "glpat-abcd", "~~~???>>>~~~", "glpat-20.characters_"] {
+            let spellings = of(own);
+            for before in ["", "a", "ab", "abc", "root:", "a longer text before it "] {
+                for after in ["", "z", "zy", "zyx", "@host and more"] {
+                    let (first, end) = (before.len() * 8 / 6, ((before.len() + own.len()) * 8).div_ceil(6));
+                    let text = [before, own, after].concat();
+                    for digits in [BASE64_STANDARD.encode(&text), BASE64_URL_SAFE.encode(&text)] {
+                        let (head, rest) = digits.split_at(first);
+                        let (digits, tail) = rest.split_at(end - first);
+                        let expected = format!("\"{head}{}{tail}\"", "*".repeat(digits.len()));
+                        assert_eq!(marked(&format!("\"{head}{digits}{tail}\""), &spellings), expected, "{text}");
+                    }
+                }
+            }
+        }
+        let slash = BASE64_STANDARD.encode("~~~???>>>~~~").replace('/', "\\/");
+        assert!(slash.contains('/') && marked(&slash, &of("~~~???>>>~~~")).bytes().all(|byte| byte == b'*'), "{slash}");
+    }
+
+    #[test]
+    fn each_way_once() {
+        // Nothing to escape but everything: itself, three ways each of HTML's numbers, two of JSON, URL and hexadecimal less
+        // those that are the same, and three of base64.
+        let spellings = of("canary12");
+        let mut texts: Vec<&str> = spellings.iter().map(|spelling| spelling.text.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!((texts.len(), spellings.len()), (spellings.len(), 1 + 3 + 2 + 2 + 2 + 3));
+    }
+}
