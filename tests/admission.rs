@@ -11,7 +11,7 @@ use host_sim::policy::limits::Limits;
 
 use crate::support::dummy::dummy;
 use crate::support::minisign::Signer;
-use crate::support::{Cli, component};
+use crate::support::{ANY_TOKEN, Cli, component};
 
 fn written(folder: &Path, bytes: &[u8]) -> std::path::PathBuf {
     let path = folder.join("other.wasm");
@@ -102,7 +102,7 @@ fn a_signature_is_checked_before_anything_is_read() {
     assert!(ran.assert_code(2).stderr.contains("changed.wasm.minisig holds no minisign signature"), "{}", ran.stderr);
     for command in ["test", "collect"] {
         let ran =
-            Cli::source(command, "https://gitlab.example.com", "glpat-x").arg("--verify-key").arg(at("key")).run();
+            Cli::source(command, "https://gitlab.example.com", ANY_TOKEN).arg("--verify-key").arg(at("key")).run();
         assert!(ran.assert_code(2).stderr.contains("holds no minisign signature"), "{command}: {}", ran.stderr);
     }
     // A signature without a key to check it by is no demand at all.
@@ -141,7 +141,8 @@ fn a_tenants_limits_decide_on_the_size_and_the_signature_is_checked_at_any_size(
         let cli = match command {
             "inspect" => Cli::new(["inspect"]).arg(at("large.wasm")),
             source => {
-                let cli = Cli::new([source, "--url", "http://127.0.0.1:9", "--token-env", "TOKEN"]).env("TOKEN", "x");
+                let cli =
+                    Cli::new([source, "--url", "http://127.0.0.1:9", "--token-env", "TOKEN"]).env("TOKEN", ANY_TOKEN);
                 cli.arg("--plugin").arg(at("large.wasm"))
             }
         };

@@ -9,7 +9,7 @@ use fake_gitlab::{Options, Scenario, Tokens};
 
 use crate::support::listener::Listener;
 use crate::support::tls::TlsFront;
-use crate::support::{Cli, StandIn};
+use crate::support::{ANY_TOKEN, Cli, StandIn};
 
 /// One mistake.
 struct Mistake {
@@ -118,12 +118,18 @@ fn tokens_that_are_none() {
         path.into_os_string().into_string().unwrap()
     };
     let (empty, two) = (file("empty", "\n"), file("two", "glpat-one\nglpat-two\n"));
+    // One character fewer than is taken.
+    let short = file("short", "glpat-x\n");
     let large = file("large", &"glpat".repeat(20_000));
     for (args, words) in [
         (["--token-env", "SURELY_UNSET"], "the environment variable SURELY_UNSET is not set"),
         (["--token-file", "/nonexistent/token"], "no token can be read from /nonexistent/token"),
         (["--token-file", empty.as_str()], "the token is empty"),
         (["--token-file", two.as_str()], "the token contains blanks or line breaks"),
+        (
+            ["--token-file", short.as_str()],
+            "the token has fewer than 8 characters\nhint: the whole token belongs there",
+        ),
         (["--token-file", large.as_str()], "it has more than 65536 bytes"),
     ] {
         let ran = Cli::new(["test", "--url", "https://gitlab.example.com"]).args(args).run();
@@ -145,7 +151,7 @@ fn settings_that_are_none() {
         ("group=acme", "group"),
         ("host_url=https://b.example", "host_url is given twice"),
     ] {
-        let ran = Cli::source("collect", "https://gitlab.example.com", "x").args(["--set", setting]).run();
+        let ran = Cli::source("collect", "https://gitlab.example.com", ANY_TOKEN).args(["--set", setting]).run();
         ran.assert_code(2);
         assert!(ran.stderr.contains(words), "{setting}: {}", ran.stderr);
         assert_eq!(ran.stderr.lines().count(), 2, "{setting}: {}", ran.stderr);
@@ -164,10 +170,11 @@ fn files_that_are_none() {
         ran.assert_code(code);
         assert!(ran.stderr.contains(words), "{}", ran.stderr);
     }
-    let ran = Cli::source("collect", "https://gitlab.example.com", "x").args(["--out", "/nonexistent/seats"]).run();
+    let ran =
+        Cli::source("collect", "https://gitlab.example.com", ANY_TOKEN).args(["--out", "/nonexistent/seats"]).run();
     ran.assert_code(2);
     assert!(ran.stderr.contains("/nonexistent/seats cannot be written"), "{}", ran.stderr);
-    let ran = Cli::source("collect", "https://gitlab.example.com", "x").args(["--ca-file", "/nonexistent"]).run();
+    let ran = Cli::source("collect", "https://gitlab.example.com", ANY_TOKEN).args(["--ca-file", "/nonexistent"]).run();
     ran.assert_code(2);
     assert!(ran.stderr.contains("the CA file /nonexistent cannot be read"), "{}", ran.stderr);
 }

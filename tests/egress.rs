@@ -11,7 +11,7 @@ use crate::support::guests::{Attacked, tight};
 use crate::support::listener::Listener;
 use crate::support::tls::TlsFront;
 use crate::support::wiretap::Wiretap;
-use crate::support::{Cli, StandIn};
+use crate::support::{ANY_TOKEN, Cli, StandIn};
 
 #[test]
 fn another_origin_is_refused_and_reported() {
@@ -120,7 +120,7 @@ fn loopback_needs_its_switch() {
         for command in ["test", "collect"] {
             let ran = Cli::new([command, "--url", &url, "--token-env", "T", "--plugin"])
                 .arg(crate::support::component())
-                .env("T", "x")
+                .env("T", ANY_TOKEN)
                 .run();
             ran.assert_code(1);
             assert!(ran.stderr.contains(words), "{url}: {}", ran.stderr);
@@ -132,7 +132,7 @@ fn loopback_needs_its_switch() {
 #[test]
 fn the_token_does_not_travel_unencrypted() {
     for url in ["http://10.11.12.13", "http://gitlab.example.com"] {
-        let ran = Cli::source("collect", url, "x").arg("--allow-private-network").run();
+        let ran = Cli::source("collect", url, ANY_TOKEN).arg("--allow-private-network").run();
         ran.assert_code(1);
         let words = format!("the token is not sent unencrypted to {url}; use https");
         assert!(ran.stderr.contains(&words), "{}", ran.stderr);
@@ -141,7 +141,7 @@ fn the_token_does_not_travel_unencrypted() {
 
 #[test]
 fn metadata_addresses_are_never_reached() {
-    let ran = Cli::source("collect", "https://169.254.169.254", "x").arg("--allow-private-network").run();
+    let ran = Cli::source("collect", "https://169.254.169.254", ANY_TOKEN).arg("--allow-private-network").run();
     ran.assert_code(1);
     assert!(ran.stderr.contains("the address 169.254.169.254 is never allowed"), "{}", ran.stderr);
 }
@@ -184,7 +184,7 @@ fn a_hostile_answer_ends_within_its_limit() {
         (String::new(), "closed before the answer was whole"),
     ] {
         let listener = Listener::answering(answer);
-        let ran = Cli::source("collect", &listener.url(), "x").run();
+        let ran = Cli::source("collect", &listener.url(), ANY_TOKEN).run();
         ran.assert_code(1);
         assert_eq!(ran.stdout, "");
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
@@ -208,7 +208,7 @@ fn a_server_that_hangs_up_is_not_called_again_and_again() {
     for scheme in ["http", "https"] {
         let listener = Listener::counting();
         let url = format!("{scheme}://{}", listener.address);
-        let ran = Cli::source("collect", &url, "x").run();
+        let ran = Cli::source("collect", &url, ANY_TOKEN).run();
         ran.assert_code(1);
         assert!(ran.stderr.contains("cannot be reached"), "{}", ran.stderr);
         // Three requests, which the plugin repeats eight times together, each tried at most twice by the host.
@@ -228,7 +228,7 @@ fn the_head_of_an_answer_is_limited_to_the_byte() {
         let listener = Listener::answering(format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nx-filler: {filler}\r\n\r\n{body}"
         ));
-        let ran = Cli::source("collect", &listener.url(), "x").run();
+        let ran = Cli::source("collect", &listener.url(), ANY_TOKEN).run();
         ran.assert_code(1);
         assert_eq!(ran.stderr.contains(&format!("response_head_bytes = {limit}")), !taken, "{bytes}: {}", ran.stderr);
     }
@@ -263,7 +263,7 @@ fn each_refusal_says_what_would_allow_it() {
             let ran = Cli::new([command, "--url", &url, "--token-env", "T", "--plugin"])
                 .arg(crate::support::component())
                 .args(&switches)
-                .env("T", "x")
+                .env("T", ANY_TOKEN)
                 .run();
             ran.assert_code(1);
             assert!(ran.stderr.contains("the sandbox stopped a request: "), "{url}: {}", ran.stderr);
@@ -286,7 +286,7 @@ fn a_redirect_is_an_answer_and_nothing_more() {
         let listener = Listener::answering(format!(
             "HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         ));
-        let ran = Cli::source("collect", &listener.url(), "x").arg("--allow-private-network").run();
+        let ran = Cli::source("collect", &listener.url(), ANY_TOKEN).arg("--allow-private-network").run();
         ran.assert_code(1);
         assert!(ran.stderr.contains("a redirect"), "{}", ran.stderr);
         assert!(listener.connections() >= 3);

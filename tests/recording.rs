@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::secrecy::{configure, network};
 use crate::support::echo::Echo;
-use crate::support::{Cli, Ran, StandIn, component};
+use crate::support::{ANY_TOKEN, Cli, Ran, StandIn, component};
 
 /// `command` from a recording, without a token.
 fn replay(command: &str, url: &str, recording: &Path, more: &[&str]) -> Ran {
@@ -257,12 +257,12 @@ fn what_is_no_recording_is_refused() {
     }
     let ran = replay("test", &url, &at("nothing"), &[]);
     assert!(ran.assert_code(2).stderr.contains("cannot be read"), "{}", ran.stderr);
-    let ran = Cli::source("test", &url, "glpat-x").arg("--record").arg(at("nowhere/at/all")).run();
+    let ran = Cli::source("test", &url, ANY_TOKEN).arg("--record").arg(at("nowhere/at/all")).run();
     assert!(ran.assert_code(2).stderr.contains("cannot be written"), "{}", ran.stderr);
     // A replay takes no token, and is not recorded; a part of a run is no run.
-    Cli::source("test", &url, "glpat-x").arg("--replay").arg(at("whole")).run().assert_code(2);
+    Cli::source("test", &url, ANY_TOKEN).arg("--replay").arg(at("whole")).run().assert_code(2);
     let both = Cli::new(["collect", "--url", &url, "--record"]).arg(at("x")).arg("--replay").arg(at("whole")).run();
     both.assert_code(2);
-    let resumed = Cli::source("collect", &url, "glpat-x").arg("--record").arg(at("x")).arg("--resume").arg(at("y"));
+    let resumed = Cli::source("collect", &url, ANY_TOKEN).arg("--record").arg(at("x")).arg("--resume").arg(at("y"));
     resumed.run().assert_code(2);
 }

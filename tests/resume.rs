@@ -8,7 +8,7 @@ use std::time::Duration;
 use fake_gitlab::{Options, Tokens};
 use serde_json::Value;
 
-use crate::support::{self, Cli, StandIn, expected};
+use crate::support::{self, ANY_TOKEN, Cli, StandIn, expected};
 
 const USERS: u32 = 650;
 /// Four requests of the first page, seven pages of users, and who is the newest.
@@ -191,7 +191,8 @@ fn one_file_cannot_be_output_and_resume_file() {
     std::fs::write(&out, "").unwrap();
     std::os::unix::fs::symlink(&out, &link).unwrap();
     for resume in [out.clone(), folder.path().join("seats.part"), folder.path().join(".").join("seats"), link] {
-        let ran = Cli::source("collect", "http://127.0.0.1:1", "x").arg("--out").arg(&out).arg("--resume").arg(&resume);
+        let ran =
+            Cli::source("collect", "http://127.0.0.1:1", ANY_TOKEN).arg("--out").arg(&out).arg("--resume").arg(&resume);
         let ran = ran.run();
         ran.assert_code(2);
         assert!(ran.stderr.contains("cannot be both output and resume file"), "{}", ran.stderr);
@@ -277,7 +278,7 @@ fn an_unfinished_file_of_somebody_else_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let part = folder.path().join("seats.part");
     std::fs::write(&part, "precious").unwrap();
-    let ran = Cli::source("collect", "http://127.0.0.1:1", "x")
+    let ran = Cli::source("collect", "http://127.0.0.1:1", ANY_TOKEN)
         .arg("--out")
         .arg(folder.path().join("seats"))
         .arg("--resume")
@@ -321,7 +322,8 @@ fn documents_do_not_go_on_in_the_middle() {
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");
     for format in ["json", "csv", "table"] {
-        let cli = Cli::source("collect", "https://gitlab.example.com", "x").args(["--format", format, "--resume"]);
+        let cli =
+            Cli::source("collect", "https://gitlab.example.com", ANY_TOKEN).args(["--format", format, "--resume"]);
         let ran = cli.arg(&resume).run();
         ran.assert_code(2);
         assert!(ran.stderr.contains("--resume works with --format ndjson only"), "{}", ran.stderr);

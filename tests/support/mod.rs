@@ -83,6 +83,9 @@ pub struct Ran {
 /// The environment variable that holds the token of a test.
 pub const TOKEN: &str = "TEST_TOKEN";
 
+/// A token that nobody is asked about.
+pub const ANY_TOKEN: &str = "glpat-of-nobody";
+
 impl Cli {
     pub fn new<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_host-sim"));

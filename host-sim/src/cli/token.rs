@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
-use crate::egress::{KeyError, Owner, SealError, Sealed, SealingKey, Secret};
+use crate::egress::{KeyError, Owner, SealError, Sealed, SealingKey, Secret, SecretError};
 use crate::policy::origin::Origin;
 
 /// Longest credential that is read.
@@ -153,10 +153,15 @@ fn read(variable: Option<&str>, file: Option<&Path>) -> Result<Secret, CommandEr
         (read_bounded(std::io::stdin().lock(), "standard input")?, "standard input".to_owned())
     };
     Secret::new(text).map_err(|error| {
-        CommandError::usage(
-            format!("no token can be taken from {place}: {error}"),
-            "the token alone belongs there, as it was shown when it was created",
-        )
+        let hint = match error {
+            SecretError::Short => {
+                "the whole token belongs there, as it was shown when it was created; so short a one could not be masked in answers"
+            }
+            SecretError::Empty | SecretError::Blank | SecretError::NotAHeader => {
+                "the token alone belongs there, as it was shown when it was created"
+            }
+        };
+        CommandError::usage(format!("no token can be taken from {place}: {error}"), hint)
     })
 }
 

@@ -20,7 +20,7 @@ struct Texts {
     spellings: Vec<Spelling>,
 }
 
-/// Shorter texts are no credentials, and would be found in ordinary words. In bytes.
+/// Shorter texts would be found in ordinary words: masking them would spoil answers, and tell them. In bytes.
 const SHORTEST: usize = 8;
 
 /// Why a text cannot be a credential. Never repeats the text.
@@ -35,6 +35,9 @@ pub enum SecretError {
     /// Would not be a header value.
     #[error("the token contains characters that no HTTP header may carry")]
     NotAHeader,
+    /// Too few characters to be told from other words.
+    #[error("the token has fewer than {SHORTEST} characters")]
+    Short,
 }
 
 impl Secret {
@@ -51,9 +54,11 @@ impl Secret {
             Err(SecretError::Blank)
         } else if !trimmed.bytes().all(|byte| byte.is_ascii_graphic()) {
             Err(SecretError::NotAHeader)
+        } else if trimmed.len() < SHORTEST {
+            Err(SecretError::Short)
         } else {
             let own = Zeroizing::new(trimmed.to_owned());
-            let spellings = if own.len() < SHORTEST { vec![] } else { spelling::of(&own) };
+            let spellings = spelling::of(&own);
             Ok(Self(Arc::new(Texts { own, spellings })))
         }
     }
@@ -71,14 +76,13 @@ impl Secret {
         self.0.own.as_bytes()
     }
 
-    /// What to look for in words from outside. Nothing for a credential of less than eight characters.
+    /// What to look for in words from outside.
     pub(in crate::egress) fn spellings(&self) -> &[Spelling] {
         &self.0.spellings
     }
 
     /// `text` with every occurrence of the secret replaced, in any spelling: for words that came from outside, since a server
-    /// may echo what it was sent. A secret of less than eight characters is left alone: it is none, and would be found in
-    /// ordinary words.
+    /// may echo what it was sent.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut found = spelling::occurrences(text.as_bytes(), self.spellings());
@@ -128,6 +132,8 @@ mod tests {
             ("a\nb", SecretError::Blank),
             ("a\u{7f}b", SecretError::NotAHeader),
             ("gläpat", SecretError::NotAHeader),
+            ("x", SecretError::Short),
+            (" glpat-x\n", SecretError::Short),
         ] {
             assert_eq!(Secret::new(text.to_owned()).unwrap_err(), error, "{text:?}");
         }
@@ -138,7 +144,6 @@ mod tests {
         let secret = Secret::new("canary-1".to_owned()).unwrap();
         assert_eq!(format!("{secret:?}"), "Secret");
         assert_eq!(secret.redact("a canary-1, two canary-1canary-1"), "a [secret], two [secret][secret]");
-        assert_eq!(Secret::new("x".to_owned()).unwrap().redact("example"), "example");
     }
 
     #[test]
