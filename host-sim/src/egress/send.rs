@@ -64,9 +64,10 @@ impl Sending {
             error: None,
         };
         let mut taping = None;
+        let deadline = tokio::time::Instant::now() + self.first_byte;
         let exchanged = match self.client.tape.clone() {
-            None => self.exchange(request).await.map(|response| response.map(Source::Wire)),
-            Some(tape) => self.exchange_with(&tape, request, &mut taping).await,
+            None => self.exchange(request, deadline).await.map(|response| response.map(Source::Wire)),
+            Some(tape) => self.exchange_with(&tape, request, deadline, &mut taping).await,
         };
         let cause = match exchanged {
             Ok(response) => {
@@ -108,13 +109,16 @@ impl Sending {
         &self,
         tape: &Tape,
         request: Request<WasiBody>,
+        deadline: tokio::time::Instant,
         taping: &mut Option<Taping>,
     ) -> Result<Response<Source>, Cause> {
-        let (request, asked) = tape::asked(request, self.request_bytes).await?;
+        // Within the time that the request has without a tape, where its body goes out as the guest writes it.
+        let asked = tokio::time::timeout_at(deadline, tape::asked(request, self.request_bytes));
+        let (request, asked) = asked.await.unwrap_or_else(|_| Err(self.unanswered()))?;
         match tape {
             Tape::Record(recorder) => {
                 *taping = Some(recorder.begin(asked));
-                self.exchange(request).await.map(|response| response.map(Source::Wire))
+                self.exchange(request, deadline).await.map(|response| response.map(Source::Wire))
             }
             Tape::Replay(replay) => replay.answer(&asked).await.map(|response| response.map(Source::Tape)),
         }
@@ -130,7 +134,15 @@ impl Sending {
         Refusal::Address { host: wanted.host(), address }
     }
 
-    async fn exchange(&self, request: Request<WasiBody>) -> Result<Response<Incoming>, Cause> {
+    fn unanswered(&self) -> Cause {
+        Cause::new(Error::HttpResponseTimeout, format!("no answer within {} s", self.first_byte.as_secs()))
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<WasiBody>,
+        deadline: tokio::time::Instant,
+    ) -> Result<Response<Incoming>, Cause> {
         let flood = Arc::new(Flood::default());
         let sending = self.send_until_answered(request, &flood);
         let sending = async {
@@ -142,13 +154,7 @@ impl Sending {
                 }
             }
         };
-        match tokio::time::timeout(self.first_byte, sending).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let words = format!("no answer within {} s", self.first_byte.as_secs());
-                Err(Cause::new(Error::HttpResponseTimeout, words))
-            }
-        }
+        tokio::time::timeout_at(deadline, sending).await.unwrap_or_else(|_| Err(self.unanswered()))
     }
 
     /// A server may close an idle connection at the very moment a request is sent on it. Nothing was answered, and a GET

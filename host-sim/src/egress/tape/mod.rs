@@ -162,15 +162,25 @@ fn whole(body: Bytes) -> WasiBody {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use std::pin::Pin;
     use std::sync::Arc;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
 
     use bytes::Bytes;
     use http::Request;
+    use http_body::{Body, Frame};
     use http_body_util::BodyExt as _;
+    use tokio::time::{Instant, Sleep};
+    use wasmtime_wasi_http::{Error, WasiHttpHooks as _};
 
-    use super::{REQUEST_BODY, asked, whole};
+    use super::{REQUEST_BODY, Recorder, Replay, Tape, asked, whole};
     use crate::egress::ledger::{Ledger, NetworkFailureKind};
     use crate::egress::upload::UploadBody;
+    use crate::egress::{Access, Client, Hooks, Lookup, Network, Resolve};
+    use crate::policy::limits::Limits;
+    use crate::policy::network::NetworkPolicy;
+    use crate::policy::origin::{Grant, Origin};
 
     /// What a body of so many bytes comes to under the limit `request_bytes`.
     async fn outcome(bytes: u64, limit: u64, only_warn: bool) -> Result<usize, (NetworkFailureKind, String)> {
@@ -191,5 +201,70 @@ mod tests {
         let (kind, words) = outcome(REQUEST_BODY + 1, 10, true).await.unwrap_err();
         assert_eq!(kind, NetworkFailureKind::Limit);
         assert!(words.ends_with("too much for a recording"), "{words}");
+    }
+
+    /// A body that the guest takes its time with.
+    struct Late(Pin<Box<Sleep>>);
+
+    impl Body for Late {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            self.0.as_mut().poll(context).map(|()| None)
+        }
+    }
+
+    /// Nobody there ever answers, and the name server does not, either.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Resolve for Silent {
+        fn lookup(&self, _: &str) -> Lookup {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    /// With a tape the body was taken in before the clock of `first_byte` began to run: a guest that never ended it waited
+    /// for the wall clock, and one that ended it late had the whole time once more.
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_the_first_byte_is_the_same_with_and_without_a_recording() {
+        let (second, url) = (Duration::from_secs(1), "http://localhost:1");
+        let policy = NetworkPolicy { loopback: true, private: false };
+        let limits = Arc::new(Limits { first_byte: 5 * second, connect: 60 * second, ..Limits::default() });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording");
+        let resolver: Arc<dyn Resolve> = Arc::new(Silent);
+        let ended = async |tape: Option<Tape>, body: Duration| {
+            let client = Client::resolving(&limits, policy, None, &resolver).unwrap();
+            let client = Arc::new(match tape {
+                Some(tape) => client.with_tape(tape),
+                None => client,
+            });
+            let grant = Grant::of(&[format!("POST {url}")], &[Origin::of_url(url).unwrap()]).unwrap();
+            let network = Network { client, access: Access { grant, injection: None } };
+            let ledger = Arc::new(Ledger::default());
+            let mut hooks = Hooks::new(Some(network), Arc::clone(&limits), Arc::clone(&ledger));
+            let body = Late(Box::pin(tokio::time::sleep(body))).boxed_unsync();
+            let request = Request::post(format!("{url}/")).body(body).unwrap();
+            let started = Instant::now();
+            let sent = hooks.send_request(request, None, Box::new(std::future::ready(Ok(()))));
+            let answer = tokio::time::timeout(60 * second, Box::into_pin(sent)).await;
+            assert!(matches!(answer, Ok(Err(Error::HttpResponseTimeout))));
+            (started.elapsed().as_secs(), ledger.last_failure().unwrap().words)
+        };
+        let expected = (5, "no answer within 5 s".to_owned());
+        // Whether the guest never ends the body, or late, or at once.
+        for body in [600, 4, 0].map(|seconds| seconds * second) {
+            assert_eq!(ended(None, body).await, expected, "{body:?}");
+            let recorder = Arc::new(Recorder::create(&path, policy).unwrap());
+            assert_eq!(ended(Some(Tape::Record(Arc::clone(&recorder))), body).await, expected, "recorded, {body:?}");
+            recorder.finish().unwrap();
+            let replay = Tape::Replay(Arc::new(Replay::open(&path).unwrap()));
+            assert_eq!(ended(Some(replay), body).await, expected, "replayed, {body:?}");
+        }
     }
 }

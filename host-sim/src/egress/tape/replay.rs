@@ -242,6 +242,10 @@ impl Rest {
     }
 }
 
+/// Most bytes of a body that are passed on at once: about as many as come at once from a network, so that limits are looked at
+/// as often.
+const PIECE: usize = 64 * 1024;
+
 /// A body from a recording: all that there was of it, and then the same end.
 pub(in crate::egress) struct Played {
     body: Bytes,
@@ -254,7 +258,8 @@ impl Body for Played {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
         if !self.body.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.body)))));
+            let length = self.body.len().min(PIECE);
+            return Poll::Ready(Some(Ok(Frame::data(self.body.split_to(length)))));
         }
         match &self.ended {
             Ended::Whole => Poll::Ready(None),
@@ -272,6 +277,34 @@ impl Body for Played {
         match (&self.ended, u64::try_from(self.body.len())) {
             (Ended::Whole, Ok(length)) => SizeHint::with_exact(length),
             _ => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use bytes::Bytes;
+    use http_body::Body as _;
+    use http_body_util::BodyExt as _;
+
+    use super::{Ended, PIECE, Played};
+
+    /// A recorded answer of megabytes came as one piece, which no network gives.
+    #[tokio::test]
+    async fn a_body_comes_in_pieces_and_is_the_same() {
+        for length in [0, 1, PIECE, PIECE + 1, 3 * PIECE, (1 << 20) + 5] {
+            let whole: Bytes = (0..length).map(|place| u8::try_from(place % 251).unwrap()).collect();
+            let mut body = Played { body: whole.clone(), ended: Ended::Whole };
+            assert_eq!(body.size_hint().exact(), u64::try_from(length).ok());
+            let mut pieces = Vec::new();
+            while let Some(frame) = body.frame().await {
+                pieces.push(frame.map_err(|cause| cause.words).unwrap().into_data().unwrap());
+            }
+            assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())), "{length}");
+            assert_eq!((pieces.len(), pieces.concat()), (length.div_ceil(PIECE), whole.to_vec()), "{length}");
+            assert!(body.is_end_stream());
         }
     }
 }
