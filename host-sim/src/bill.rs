@@ -15,14 +15,16 @@ use crate::policy::limits::Limits;
 /// The cost of one call.
 #[derive(Debug, Clone, Default)]
 pub struct CallBill {
-    /// Time the guest computed.
+    /// Time the guest computed, without the pauses in which others ran. Part of `busy`.
     pub guest: Duration,
     /// Wall-clock time.
     pub wall: Duration,
     /// Before the call: until the tenant and the host had room for it. Not part of `wall`.
     pub queued: Duration,
-    /// Time a processor was kept busy by the call itself: the guest, and the host on its behalf.
+    /// Time a processor was kept busy by the call itself: the guest, and the host on its behalf. What the limit `cpu` is of.
     pub busy: Duration,
+    /// The same before and after the call, to make room for it and to clear it away: the tenant's, but not in the limit.
+    pub around: Duration,
     /// Largest linear memory, bytes.
     pub peak_memory: usize,
     /// Connections opened by the tenant meanwhile.
@@ -50,9 +52,13 @@ pub struct Bill {
     pub calls: u64,
     /// Milliseconds the guest computed, all calls.
     pub guest_ms: f64,
-    /// The longest computation of one call, milliseconds.
+    /// The longest computation of the guest in one call, milliseconds.
     pub guest_ms_longest_call: f64,
-    /// Milliseconds spent in calls but outside the guest: network, mostly.
+    /// Milliseconds that calls kept a processor busy, the host's work for the guest included.
+    pub busy_ms: f64,
+    /// The same of the call with the most, milliseconds: what the limit `cpu` is of.
+    pub busy_ms_longest_call: f64,
+    /// Milliseconds spent in calls while the guest did not compute: network, mostly.
     pub waiting_ms: f64,
     /// Milliseconds before calls, until there was room for them: limits of the tenant, or a busy host.
     pub queued_ms: f64,
@@ -129,6 +135,8 @@ impl Bill {
         self.calls += 1;
         self.guest_ms += ms(call.guest);
         self.guest_ms_longest_call = self.guest_ms_longest_call.max(ms(call.guest));
+        self.busy_ms += ms(call.busy);
+        self.busy_ms_longest_call = self.busy_ms_longest_call.max(ms(call.busy));
         self.waiting_ms += ms(call.wall.saturating_sub(call.guest));
         self.queued_ms += ms(call.queued);
         self.wall_ms_longest_call = self.wall_ms_longest_call.max(ms(call.wall));
@@ -216,7 +224,9 @@ impl Bill {
         json!({
             "calls": count(self.calls, None),
             "guest_ms": ms(self.guest_ms, None),
-            "guest_ms_longest_call": ms(self.guest_ms_longest_call, Some("cpu")),
+            "guest_ms_longest_call": ms(self.guest_ms_longest_call, None),
+            "busy_ms": ms(self.busy_ms, None),
+            "busy_ms_longest_call": ms(self.busy_ms_longest_call, Some("cpu")),
             "waiting_ms": ms(self.waiting_ms, None),
             "queued_ms": ms(self.queued_ms, None),
             "rate_limited_ms": ms(self.rate_limited_ms, Some("rate_limit_wait")),
@@ -253,9 +263,10 @@ impl Bill {
             let _ = writeln!(text, "  {name:<22} {figure}{limit}");
         };
         line("calls", self.calls.to_string(), None);
+        line("guest CPU", format!("{:.1} ms, longest call {:.1} ms", self.guest_ms, self.guest_ms_longest_call), None);
         line(
-            "guest CPU",
-            format!("{:.1} ms, longest call {:.1} ms", self.guest_ms, self.guest_ms_longest_call),
+            "CPU, host included",
+            format!("{:.1} ms, longest call {:.1} ms", self.busy_ms, self.busy_ms_longest_call),
             Some(format!("{} ms a call", limits.cpu.as_millis())),
         );
         line("waiting", format!("{:.1} ms", self.waiting_ms), None);
@@ -365,6 +376,8 @@ mod tests {
         };
         let first = CallBill {
             guest: Duration::from_millis(30),
+            busy: Duration::from_millis(45),
+            around: Duration::from_millis(1),
             wall: Duration::from_millis(100),
             queued: Duration::from_millis(5),
             peak_memory: 3_000,
@@ -381,6 +394,7 @@ mod tests {
         };
         let second = CallBill {
             guest: Duration::from_millis(10),
+            busy: Duration::from_millis(60),
             wall: Duration::from_millis(250),
             peak_memory: 2_000,
             connections_opened: 0,
@@ -418,12 +432,19 @@ mod tests {
         );
         let text = bill.to_text(&Limits::default());
         assert!(text.contains("https://evil.example/: no"), "{text}");
+        assert!(text.contains("  guest CPU              40.0 ms, longest call 30.0 ms\n"), "{text}");
+        assert!(
+            text.contains("  CPU, host included     105.0 ms, longest call 60.0 ms  (limit 10000 ms a call)\n"),
+            "{text}"
+        );
 
         let found = bill.to_json(&Limits::default());
         for (name, value, unit, limit, of) in [
             ("calls", 2.0, "count", None, None),
             ("guest_ms", 40.0, "ms", None, None),
-            ("guest_ms_longest_call", 30.0, "ms", Some("cpu"), Some(10_000)),
+            ("guest_ms_longest_call", 30.0, "ms", None, None),
+            ("busy_ms", 105.0, "ms", None, None),
+            ("busy_ms_longest_call", 60.0, "ms", Some("cpu"), Some(10_000)),
             ("waiting_ms", 310.0, "ms", None, None),
             ("rate_limited_ms", 2_000.0, "ms", Some("rate_limit_wait"), Some(900_000)),
             ("wall_ms_longest_call", 250.0, "ms", Some("wall"), Some(180_000)),

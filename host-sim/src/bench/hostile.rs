@@ -181,8 +181,8 @@ impl Attacker {
                 Collection { plugin: &self.plugin, network: &self.network, config: &self.config, limits: &self.limits };
             let outcome = collection.run(None, &mut UntilStopped(&stop), &mut Quiet, &mut bill).await;
             let longest = Duration::try_from_secs_f64(bill.wall_ms_longest_call / 1e3).unwrap_or_default();
-            let guest = Duration::try_from_secs_f64(bill.guest_ms_longest_call / 1e3).unwrap_or_default();
-            let outlived = longest > self.limits.wall + MOMENT || guest > self.limits.cpu + MOMENT;
+            let busy = Duration::try_from_secs_f64(bill.busy_ms_longest_call / 1e3).unwrap_or_default();
+            let outlived = longest > self.limits.wall + MOMENT || busy > self.limits.cpu + MOMENT;
             let ways = match outcome {
                 // Stopped after a batch: its call has ended, and the run would have gone on.
                 Err(CollectionError::Output(_)) => BTreeMap::from([("returned, more to come".to_owned(), 1)]),

@@ -157,7 +157,8 @@ impl Plugin {
             guest,
             wall: started.elapsed(),
             queued: started.duration_since(asked),
-            busy: busy + around,
+            busy,
+            around,
             peak_memory,
             connections_opened: network
                 .map_or(0, |network| network.client.connections_opened())
@@ -174,7 +175,7 @@ impl Plugin {
         if let Some(share) = &self.share {
             let kept = u64::try_from(bill.requests.len()).unwrap_or(u64::MAX);
             let sent = kept.saturating_add(bill.more_requests).saturating_add(bill.unfinished);
-            share.spend(sent, bill.busy);
+            share.spend(sent, bill.busy + bill.around);
         }
         if let Some(pace) = pace {
             pace.spend(around);

@@ -1,7 +1,7 @@
 //! What one store holds: the host side of one call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime::{CallHook, ResourceLimiter, StoreContextMut, UpdateDeadline};
@@ -60,15 +60,16 @@ impl State {
     }
 }
 
-/// The time the guest itself computes: from entering its code to leaving it, whatever the wall clock says.
+/// The time the guest itself computes: from entering its code to leaving it, less the pauses in between when others run.
 ///
-/// What the engine and the host do for it is not in this time, so the limit is looked for in all that the call has kept a
-/// thread busy, too.
+/// So it is taken from the clock of what the call keeps a thread busy with, which stands still in a pause. What the engine and
+/// the host do for the guest is not in it; the limit is one of all of it.
 pub(super) struct CpuMeter {
     limit: Duration,
     busy: Busy,
     used: Duration,
-    since: Option<Instant>,
+    /// When the guest was entered, on the clock `busy`.
+    since: Option<Duration>,
     /// The limit was passed and the guest was stopped.
     pub(super) interrupted: bool,
 }
@@ -77,20 +78,20 @@ impl CpuMeter {
     /// At every crossing between host and guest.
     pub(super) fn cross(&mut self, hook: CallHook) {
         if hook.exiting_host() {
-            self.since = Some(Instant::now());
+            self.since = Some(self.busy.used());
         } else if let Some(since) = self.since.take() {
-            self.used += since.elapsed();
+            self.used += self.busy.used().saturating_sub(since);
         }
     }
 
     pub(super) fn used(&self) -> Duration {
-        self.used + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+        self.used + self.since.map_or(Duration::ZERO, |since| self.busy.used().saturating_sub(since))
     }
 
     /// At every epoch in which the guest computes: let others run, or stop it.
     pub(super) fn epoch(mut context: StoreContextMut<'_, State>) -> UpdateDeadline {
         let meter = &mut context.data_mut().cpu;
-        if meter.used().max(meter.busy.used()) > meter.limit {
+        if meter.busy.used() > meter.limit {
             meter.interrupted = true;
             UpdateDeadline::Interrupt
         } else {
@@ -133,5 +134,52 @@ impl ResourceLimiter for MemoryMeter {
             return Ok(false);
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use wasmtime::CallHook;
+
+    use super::{Busy, CpuMeter};
+
+    /// A guest that gave way to others was billed for the time that they took.
+    #[test]
+    fn a_guest_is_not_billed_for_the_pauses_in_which_others_run() {
+        let compute = |duration: Duration| {
+            let started = Instant::now();
+            while started.elapsed() < duration {
+                std::hint::spin_loop();
+            }
+        };
+        let step = Duration::from_millis(5);
+        let busy = Busy::default();
+        let mut meter = CpuMeter {
+            limit: Duration::MAX,
+            busy: busy.clone(),
+            used: Duration::ZERO,
+            since: None,
+            interrupted: false,
+        };
+        // The host first, then the guest, which gives way in the middle.
+        busy.timed(|| {
+            compute(step);
+            meter.cross(CallHook::CallingWasm);
+            compute(step);
+        });
+        let before = meter.used();
+        compute(4 * step);
+        assert_eq!(meter.used(), before, "a pause");
+        busy.timed(|| {
+            compute(step);
+            meter.cross(CallHook::CallingHost);
+            compute(step);
+            meter.cross(CallHook::ReturningFromHost);
+            meter.cross(CallHook::ReturningFromWasm);
+        });
+        let (guest, all) = (meter.used(), busy.used());
+        assert!(before >= step && guest >= before + step && guest + 2 * step <= all, "{before:?} {guest:?} {all:?}");
     }
 }

@@ -131,7 +131,8 @@ struct BusyTime {
 }
 
 impl Busy {
-    fn timed<T>(&self, act: impl FnOnce() -> T) -> (T, Duration) {
+    /// Does something on this clock, and tells how long it took.
+    pub(crate) fn timed<T>(&self, act: impl FnOnce() -> T) -> (T, Duration) {
         let started = std::time::Instant::now();
         self.with(|time| time.since = Some(started));
         let outcome = act();
