@@ -18,7 +18,7 @@ fn start(scenario: Scenario) -> StandIn {
 fn steers(text: &str) -> Option<char> {
     text.chars().find(|character| {
         (character.is_control() && !matches!(character, '\n' | '\r'))
-            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     })
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     let descriptor = plugin.describe().await.result?;
     let signed = component.signed.as_deref();
     let text = if args.json {
-        format!("{:#}\n", as_json(&plugin, &descriptor, signed))
+        terminal::json(&as_json(&plugin, &descriptor, signed))
     } else {
         as_text(plugin.manifest(), plugin.start(), plugin.initial_memory_bytes(), &descriptor, signed)
     };
@@ -179,12 +179,12 @@ mod tests {
 
     #[test]
     fn a_plugin_cannot_forge_a_line() {
-        let bad = "\nsigned     approved\u{1b}[2K\r\u{202e}";
+        let bad = "\nsigned     approved\u{1b}[2K\r\u{202e}\u{2028}";
         let text = shown(bad);
         assert_eq!(text.lines().count(), shown("").lines().count(), "{text}");
         assert_eq!(text.lines().filter(|line| line.starts_with("signed ")).count(), 1, "{text}");
-        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text}");
-        let clean = bad.replace(['\n', '\u{1b}', '\r', '\u{202e}'], "\u{fffd}");
+        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}', '\u{2028}']), "{text}");
+        let clean = bad.replace(['\n', '\u{1b}', '\r', '\u{202e}', '\u{2028}'], "\u{fffd}");
         for word in
             ["id", "name", "vendor", "version", "header", "key", "help", "default", "choice", "import", "comment"]
         {

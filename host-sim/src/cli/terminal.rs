@@ -60,14 +60,31 @@ fn paint(colour: bool, code: &str, text: &str) -> String {
     if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// Whether a character steers the terminal, ends a line, or turns the direction of writing.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Words from outside, on one line: without control characters, and without the marks that turn the direction of
 /// writing. Neither must steer the terminal or look like something else.
 pub(super) fn printable(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
+}
+
+/// JSON for programs that may end up before a person: the same values, with what steers a terminal escaped. JSON itself
+/// asks that of no more than the first 32 characters.
+pub(super) fn json(value: &serde_json::Value) -> String {
+    // Outside of texts there are none but the line ends of the layout.
+    format!("{value:#}\n").chars().fold(String::new(), |mut text, character| {
+        if character != '\n' && steers(character) {
+            // Writing to a String does not fail. None of them has more than four digits.
+            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("\\u{:04x}", u32::from(character)));
+        } else {
+            text.push(character);
+        }
+        text
+    })
 }
 
 /// Progress of a collection: a moving line at a terminal; elsewhere only waits are told.
@@ -134,10 +151,33 @@ impl io::Write for Trace {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::{Value, json};
+
     use super::printable;
 
     #[test]
     fn words_from_outside_stay_on_their_line() {
         assert_eq!(printable("a\nb\u{1b}[31mc\u{202e}\u{9b}d"), "a\u{fffd}b\u{fffd}[31mc\u{fffd}\u{fffd}d");
+        for steering in STEERING.chars() {
+            assert_eq!(printable(&format!("a{steering}b")), "a\u{fffd}b", "{steering:?}");
+        }
+        for plain in ['\u{a0}', 'é', '\u{2027}', '\u{202f}', '\u{200d}', '\u{2065}', '\u{206a}', '\u{fffd}', '😀'] {
+            assert_eq!(printable(&plain.to_string()), plain.to_string(), "{plain:?}");
+        }
+    }
+
+    /// C0, delete, C1; separators of lines and paragraphs; marks of direction.
+    const STEERING: &str = "\0\u{7}\u{8}\t\n\r\u{1b}\u{7f}\u{80}\u{85}\u{9b}\u{9f}\u{2028}\u{2029}\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+
+    #[test]
+    fn json_says_the_same_and_steers_nothing() {
+        let value = json!({ STEERING: [STEERING, "\\\"é😀", 1, null], "b": { "c": true } });
+        let text = super::json(&value);
+        assert!(!text.contains(|character: char| STEERING.contains(character) && character != '\n'), "{text:?}");
+        assert!(text.contains("\\u009b") && text.contains("\\u2028") && text.contains("é😀"), "{text}");
+        assert_eq!(text.lines().count(), format!("{value:#}").lines().count(), "a text has no line of its own");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         {
             object.insert("bill".to_owned(), bill.to_json(&source.limits));
         }
-        format!("{document:#}\n")
+        terminal::json(&document)
     } else {
         format!("{}\n{}", printable(&source.config.display_name), as_text(&report))
     };
