@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use fake_gitlab::{Options, Tokens};
 use host_sim::contract::{Configuration, Credential};
+use host_sim::engine::{Engine, EngineOptions};
 use host_sim::policy::limits::{Limits, Mode};
 
-use crate::support::guests::{Attacked, tight, told};
+use crate::support::guests::{Attacked, components, tight, told};
 use crate::support::listener::Listener;
 use crate::support::{Cli, StandIn, runtime};
 
@@ -39,6 +40,38 @@ fn a_slow_tenant_does_not_take_all_instances() {
         }
         assert_eq!(queued, limits.calls);
         calls.shutdown().await;
+    });
+}
+
+/// As many slow calls as there are instances, of tenants that each have no more than they may: a newcomer's first call used to
+/// wait for one of them to end. In an engine of its own, since there is no room for others meanwhile.
+#[test]
+fn many_slow_tenants_do_not_keep_a_newcomer_out() {
+    runtime().block_on(async {
+        let server = Listener::answering(OK);
+        let engine = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
+        let load = |name: &str| engine.load(&components()[name]).unwrap();
+        let (sleeper, honest) = (load("sleeper"), load("honest"));
+        let limits = Limits { wall: Duration::from_secs(5), ..tight() };
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..64 / limits.calls {
+            let slow = Arc::new(Attacked::of(&engine, [&sleeper, &honest], NOWHERE, limits.clone()));
+            for _ in 0..limits.calls {
+                let slow = Arc::clone(&slow);
+                calls.spawn(async move { slow.page("").await.bill.queued });
+            }
+        }
+        tokio::task::yield_now().await;
+        for _ in 0..4 {
+            let newcomer = Attacked::of(&engine, [&honest, &honest], &server.url(), limits.clone());
+            let call = newcomer.page("").await;
+            assert_eq!(told(&call), ["200 2"]);
+            assert!(call.bill.queued < Duration::from_secs(1), "{:?}", call.bill.queued);
+        }
+        assert!(calls.try_join_next().is_none(), "all of this was while they held what they can");
+        // Of the 64, up to 16 waited; fewer where tenants came whose first call it was when 48 were taken.
+        let queued = calls.join_all().await.into_iter().filter(|queued| *queued >= limits.wall / 2).count();
+        assert!((12..=16).contains(&queued), "{queued}");
     });
 }
 

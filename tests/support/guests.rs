@@ -60,14 +60,19 @@ pub struct Attacked {
 impl Attacked {
     /// With `name` for a plugin, and the server at `url`.
     pub fn new(name: &str, url: &str, limits: Limits) -> Self {
+        Self::of(engine(), [&plugin(name), &plugin("honest")], url, limits)
+    }
+
+    /// Of an engine of its own, with its plugins: the one that is called, and the honest one.
+    pub fn of(engine: &Engine, [attack, honest]: [&Plugin; 2], url: &str, limits: Limits) -> Self {
         let policy = NetworkPolicy { loopback: true, private: false };
-        let tenant = Tenant::new(engine(), limits.clone(), policy, None).expect("a tenant");
+        let tenant = Tenant::new(engine, limits.clone(), policy, None).expect("a tenant");
         let injection = Injection::new("authorization", "Bearer ", Secret::new(CANARY.to_owned()).expect("a secret"))
             .expect("an injection");
         let grant = Grant::of(&[url.to_owned(), format!("POST {url}")], &[Origin::of_url(url).expect("an origin")])
             .expect("a grant");
         let network = tenant.network(Access { grant, injection: Some(injection) });
-        let (attack, honest) = (tenant.plugin(&plugin(name)), tenant.plugin(&plugin("honest")));
+        let (attack, honest) = (tenant.plugin(attack), tenant.plugin(honest));
         Self { limits, plugin: attack, network, honest, url: url.to_owned() }
     }
 

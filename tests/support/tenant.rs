@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use super::component;
 
-/// Calls that one engine runs at once, with a reserve.
-const PER_ENGINE: usize = 60;
+/// Calls that one engine runs at once for who is no tenant, with a reserve.
+const PER_ENGINE: usize = 45;
 
 /// Engines with the component, and room for so many calls in each.
 pub struct Hosts {

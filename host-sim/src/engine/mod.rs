@@ -17,7 +17,6 @@ mod written;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::clocks::WasiClocks;
@@ -31,8 +30,8 @@ use crate::admission::{Manifest, Refusal};
 use crate::code_cache::CodeCache;
 use crate::contract::PluginPre;
 use crate::policy::limits::Limits;
-use crate::tenant::Share;
 use crate::tenant::pace::Floor;
+use crate::tenant::{Instances, Share};
 
 /// Length of an epoch: how often a computing guest lets others run and has its time checked.
 const EPOCH: Duration = Duration::from_millis(2);
@@ -55,8 +54,8 @@ pub struct Engine {
     engine: wasmtime::Engine,
     linker: Linker<State>,
     limits: Arc<Limits>,
-    /// Handed out in the order of asking, so that a call waits where there is no instance for it, and does not fail.
-    instances: Arc<Semaphore>,
+    /// So that a call waits where there is no instance for it, and does not fail.
+    instances: Arc<Instances>,
     floor: Arc<Floor>,
 }
 
@@ -116,7 +115,7 @@ impl Engine {
                 }
             })
             .map_err(|error| EngineError(error.to_string()))?;
-        let instances = Arc::new(Semaphore::new(usize::try_from(INSTANCES).unwrap_or(1)));
+        let instances = Arc::new(Instances::new(INSTANCES));
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self { engine, linker, limits: Arc::new(limits), instances, floor: Arc::new(Floor::new(processors)) })
     }
@@ -194,7 +193,7 @@ pub struct Plugin {
     initial_memory_bytes: Option<u64>,
     start: Start,
     limits: Arc<Limits>,
-    instances: Arc<Semaphore>,
+    instances: Arc<Instances>,
     /// Of the tenant whose calls these are; none for calls that are nobody's, such as those of a tool.
     share: Option<Arc<Share>>,
 }

@@ -8,7 +8,7 @@
 //! | calls at once | at most `calls`; further ones wait | a slow tenant cannot take all instances |
 //! | requests and computing in a minute | a [`budget`]; further calls wait | a service and a machine are shared |
 //! | processors | an equal [`pace`] while others have calls in progress | one that computes does not slow the others |
-//! | instances | the engine's, handed out in the order of asking | with few at once for each, that is in turns |
+//! | instances | the engine's, handed out in the order of asking; a quarter to who has none | few at once for each, so in turns |
 //!
 //! Guarantees: whatever a plugin does in calls of one tenant, another tenant gets its share of instances and processors;
 //! memory is at most that of the calls that a tenant may have at once.
@@ -16,6 +16,7 @@
 //! Refuses limits beyond those that the engine's pools were made for.
 
 pub mod budget;
+mod instances;
 pub mod pace;
 mod share;
 
@@ -26,6 +27,7 @@ use crate::egress::{Access, Client, Network, Tape, TlsError};
 use crate::engine::{Engine, Plugin};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
+pub(crate) use instances::Instances;
 pub(crate) use share::{Share, Turn};
 
 /// One customer: limits, network, and a share of the host.

@@ -8,6 +8,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::budget::Budget;
+use super::instances::{Holding, Instance, Instances};
 use super::pace::{Floor, Pace};
 use crate::policy::limits::Limits;
 
@@ -15,6 +16,7 @@ use crate::policy::limits::Limits;
 #[derive(Debug)]
 pub(crate) struct Share {
     calls: Arc<Semaphore>,
+    holding: Arc<Holding>,
     under_way: AtomicUsize,
     budgets: Mutex<Budgets>,
     floor: Arc<Floor>,
@@ -45,7 +47,7 @@ impl From<AcquireError> for ShutDown {
 pub(crate) struct Turn {
     share: Option<Arc<Share>>,
     _call: Option<OwnedSemaphorePermit>,
-    _instance: OwnedSemaphorePermit,
+    _instance: Instance,
     /// Budgets that were used up and only warn.
     pub(crate) warned: Vec<&'static str>,
 }
@@ -58,6 +60,7 @@ impl Share {
         let only_warn = ["requests_per_minute", "cpu_per_minute"].map(|name| limits.only_warns(name));
         Self {
             calls: Arc::new(Semaphore::new(limits.calls.clamp(1, Semaphore::MAX_PERMITS))),
+            holding: Arc::default(),
             under_way: AtomicUsize::new(0),
             budgets: Mutex::new(Budgets {
                 requests: Budget::new(requests, now),
@@ -114,9 +117,9 @@ impl Share {
 impl Turn {
     /// Waits until the tenant, if there is one, and then the host has room.
     ///
-    /// In this order, so that a tenant's calls wait for each other and not in everybody's way: the queue for instances
-    /// is served in the order of asking, and no tenant stands in it more often than it may have calls at once.
-    pub(crate) async fn take(share: Option<Arc<Share>>, instances: &Arc<Semaphore>) -> Result<Self, ShutDown> {
+    /// In this order, so that a tenant's calls wait for each other and not in everybody's way: the queues for instances
+    /// are served in the order of asking, and no tenant stands in one more often than it may have calls at once.
+    pub(crate) async fn take(share: Option<Arc<Share>>, instances: &Arc<Instances>) -> Result<Self, ShutDown> {
         let mut warned = Vec::new();
         let mut call = None;
         if let Some(share) = &share {
@@ -130,7 +133,7 @@ impl Turn {
                 tokio::time::sleep(wait).await;
             }
         }
-        let instance = Arc::clone(instances).acquire_owned().await?;
+        let instance = instances.take(share.as_ref().map(|share| &share.holding)).await?;
         if let Some(share) = &share
             && share.under_way.fetch_add(1, Ordering::Relaxed) == 0
         {
@@ -157,10 +160,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use tokio::sync::Semaphore;
     use tokio::time::Instant;
 
-    use super::{Share, Turn};
+    use super::{Instances, Share, Turn};
     use crate::policy::limits::{Limits, Mode};
     use crate::tenant::pace::Floor;
 
@@ -171,20 +173,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_call_more_than_allowed_waits_for_one_that_ends() {
         let share = share(&Limits { calls: 2, ..Limits::default() });
-        let instances = Arc::new(Semaphore::new(64));
+        let instances = Arc::new(Instances::new(64));
         let take = || Turn::take(Some(Arc::clone(&share)), &instances);
         let first = take().await.unwrap();
         let _second = take().await.unwrap();
         let mut third = Box::pin(take());
         assert!(tokio::time::timeout(Duration::from_secs(3_600), &mut third).await.is_err());
-        assert_eq!(instances.available_permits(), 62, "who waits for its own tenant takes no instance");
+        assert_eq!(instances.free(), 62, "who waits for its own tenant takes no instance");
         drop(first);
         assert!(tokio::time::timeout(Duration::from_secs(1), third).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn instances_are_handed_out_in_turns() {
-        let instances = Arc::new(Semaphore::new(1));
+        let instances = Arc::new(Instances::new(1));
         let greedy = share(&Limits { calls: 2, ..Limits::default() });
         let modest = share(&Limits { calls: 2, ..Limits::default() });
         let held = Turn::take(Some(Arc::clone(&greedy)), &instances).await.unwrap();
@@ -211,7 +213,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_budget_that_is_used_up_is_waited_for() {
         let limits = Limits { requests_per_minute: 60, cpu_per_minute: Duration::from_secs(6), ..Limits::default() };
-        let instances = Arc::new(Semaphore::new(1));
+        let instances = Arc::new(Instances::new(1));
         for (requests, busy, waits, seconds) in [
             (60, 0, true, 0),
             (59, 0, false, 0),
@@ -236,7 +238,7 @@ mod tests {
         let share = share(&limits);
         share.spend(100, Duration::ZERO);
         let start = Instant::now();
-        let turn = Turn::take(Some(share), &Arc::new(Semaphore::new(1))).await.unwrap();
+        let turn = Turn::take(Some(share), &Arc::new(Instances::new(1))).await.unwrap();
         assert_eq!((turn.warned.as_slice(), start.elapsed()), (&["requests_per_minute"][..], Duration::ZERO));
     }
 }
