@@ -93,7 +93,7 @@ impl Client {
         resolver: &Arc<dyn Resolve>,
         pace: Option<Arc<Pace>>,
     ) -> Result<Self, TlsError> {
-        let tcp = CheckedTcp::new(network, resolver, limits.connect);
+        let tcp = CheckedTcp::new(network, resolver, limits.lookups, limits.connect);
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls::config(ca_file)?)
             .https_or_http()

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use super::resolve::Resolve;
@@ -57,6 +58,8 @@ impl Allowed {
 struct CheckedResolver {
     allowed: Allowed,
     resolver: Arc<dyn Resolve>,
+    /// Room for the tenant's look-ups. The system's resolver takes a thread for each, for as long as it pleases a name server.
+    room: Arc<Semaphore>,
 }
 
 impl Service<Name> for CheckedResolver {
@@ -70,9 +73,17 @@ impl Service<Name> for CheckedResolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let (allowed, name) = (self.allowed, name.as_str().to_owned());
-        let found = self.resolver.lookup(&name);
+        let (resolver, room) = (Arc::clone(&self.resolver), Arc::clone(&self.room));
         Box::pin(async move {
-            let addresses = found.await.unwrap_or_default();
+            let room = room.acquire_owned().await?;
+            let found = resolver.lookup(&name);
+            // By itself, since a look-up goes on when the request that asked for it is given up, and takes room until it ends.
+            let found = tokio::spawn(async move {
+                let found = found.await;
+                drop(room);
+                found
+            });
+            let addresses = found.await?.unwrap_or_default();
             let Some(first) = addresses.first().copied() else {
                 return Err(ConnectError::NameNotFound { name }.into());
             };
@@ -100,10 +111,13 @@ pub(super) struct CheckedTcp {
 }
 
 impl CheckedTcp {
-    pub(super) fn new(policy: NetworkPolicy, resolver: &Arc<dyn Resolve>, timeout: Duration) -> Self {
+    /// With room for so many look-ups at once.
+    pub(super) fn new(policy: NetworkPolicy, resolver: &Arc<dyn Resolve>, lookups: usize, timeout: Duration) -> Self {
+        let room = Arc::new(Semaphore::new(lookups.clamp(1, Semaphore::MAX_PERMITS)));
         let connector = |loopback_only| {
             let allowed = Allowed { policy, loopback_only };
-            let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { allowed, resolver: Arc::clone(resolver) });
+            let (resolver, room) = (Arc::clone(resolver), Arc::clone(&room));
+            let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { allowed, resolver, room });
             tcp.enforce_http(false);
             tcp.set_nodelay(true);
             tcp.set_connect_timeout(Some(timeout));
@@ -190,6 +204,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
+    use tokio::sync::{Semaphore, watch};
     use tower_service::Service as _;
 
     use super::{Allowed, CheckedResolver, CheckedTcp, ConnectError};
@@ -220,7 +235,8 @@ mod tests {
         ] {
             let script = Script(Mutex::new(answers.iter().map(|(answer, _)| *answer).collect()));
             let allowed = Allowed { policy: NetworkPolicy { loopback, private: false }, loopback_only };
-            let mut resolver = CheckedResolver { allowed, resolver: Arc::new(script) };
+            let room = Arc::new(Semaphore::new(1));
+            let mut resolver = CheckedResolver { allowed, resolver: Arc::new(script), room };
             for (answer, expected) in answers {
                 let found = match resolver.call("gitlab.example.com".parse().unwrap()).await {
                     Ok(found) => found.map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" "),
@@ -235,6 +251,49 @@ mod tests {
         }
     }
 
+    /// Answers when it is told to, and knows how many ask.
+    #[derive(Debug)]
+    struct Slow {
+        asked: watch::Sender<usize>,
+        answers: Arc<Semaphore>,
+    }
+
+    impl Resolve for Slow {
+        fn lookup(&self, _: &str) -> Lookup {
+            self.asked.send_modify(|asked| *asked += 1);
+            let answers = Arc::clone(&self.answers);
+            Box::pin(async move {
+                answers.acquire().await.unwrap().forget();
+                Ok(vec![])
+            })
+        }
+    }
+
+    /// Requests that were given up left their look-ups behind, any number of them: each has a thread of the process.
+    #[tokio::test(start_paused = true)]
+    async fn lookups_are_limited_and_count_until_they_have_ended() {
+        let slow = Arc::new(Slow { asked: watch::Sender::new(0), answers: Arc::new(Semaphore::new(0)) });
+        let (mut asked, answers) = (slow.asked.subscribe(), Arc::clone(&slow.answers));
+        let resolver: Arc<dyn Resolve> = slow;
+        // Both ways of the client, with and without TLS, have room together.
+        let tcp = CheckedTcp::new(NetworkPolicy::default(), &resolver, 3, Duration::from_secs(5));
+        let connect = async |number: usize| {
+            let scheme = if number.is_multiple_of(2) { "http" } else { "https" };
+            let connecting = tcp.clone().call(format!("{scheme}://gitlab.example.com/").parse().unwrap());
+            tokio::time::timeout(Duration::from_secs(10), connecting).await.is_err()
+        };
+        for number in 0..10 {
+            assert!(connect(number).await, "given up");
+            assert_eq!(*asked.borrow(), (number + 1).min(3));
+        }
+        answers.add_permits(1);
+        assert!(connect(10).await);
+        assert_eq!(*asked.borrow_and_update(), 4, "one has ended, so there is room for one");
+        answers.add_permits(10);
+        assert!(!connect(11).await, "answered");
+        assert_eq!(*asked.borrow(), 5);
+    }
+
     /// No resolver is asked for a host that is an address, so it has to be checked without one.
     #[tokio::test]
     async fn an_address_in_place_of_a_name_is_checked_too() {
@@ -242,7 +301,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let connect = async |policy, host: &str| {
             let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
-            let mut tcp = CheckedTcp::new(policy, &resolver, Duration::from_secs(5));
+            let mut tcp = CheckedTcp::new(policy, &resolver, 1, Duration::from_secs(5));
             let outcome = tcp.call(format!("http://{host}:{port}/").parse().unwrap()).await;
             outcome.err().map(|error| error.to_string())
         };

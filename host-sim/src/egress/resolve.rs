@@ -11,7 +11,8 @@ pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Looks names up. What it answers is not trusted: every address is checked before it is connected to.
 ///
-/// Asked once for each connection, and nobody else is asked: what was checked is what is connected to.
+/// Asked once for each connection, and nobody else is asked: what was checked is what is connected to. A look-up that is given
+/// up goes on to its end, and is one of the tenant's `lookups` until then.
 pub trait Resolve: fmt::Debug + Send + Sync {
     /// The addresses of `name`. None, or an error, means that there is no such name.
     fn lookup(&self, name: &str) -> Lookup;

@@ -213,6 +213,9 @@ limits! {
     requests: u32 = 256, "count", "call", 0..=MOST, WARNS, "further requests are refused";
     /// Requests in flight at once, for all calls of one tenant together.
     in_flight: usize = 8, "count", "tenant", 1..=1_000, OTHERS, "further requests wait";
+    /// Look-ups of names at once, for all calls of one tenant together, those that were given up included. Each takes a thread
+    /// until a name server answers or the system gives up.
+    lookups: usize = 4, "count", "tenant", 1..=64, OTHERS, "further look-ups wait";
     /// Body of one request, bytes. Queries are short.
     request_bytes: u64 = 1 << 20, "bytes", "request", 0..=1 << 40, WARNS, "the request fails";
     /// Body of one response, bytes.
