@@ -53,7 +53,7 @@ impl Tenant {
         let values = [text("host_url", &url), secret_set, text("deployment", scenario.deployment())];
         let config = plugin.configure(&values).await.result.unwrap().unwrap();
         let policy = NetworkPolicy { loopback: true, private: false };
-        let recorder = Arc::new(Recorder::create(&folder.join(name).join("recording"), policy).unwrap());
+        let recorder = Arc::new(Recorder::create(&folder.join(name).join("recording"), policy, 1 << 30).unwrap());
         // At rest it is sealed, and the host opens it for this tenant.
         let owner = Owner { tenant: name, source: &config.source_key };
         let key = SealingKey::create(&folder.join(name).join("key")).unwrap();

@@ -381,6 +381,30 @@ fn waits_of_a_run_together() {
     }
 }
 
+/// A call ends with its collection, and a wait that goes beyond that is not begun.
+#[test]
+fn time_of_a_collection() {
+    let second = Duration::from_secs(1);
+    let run = |fault: &str, collection_wall| {
+        let stand_in = stand_in(Options { faults: vec![fault.parse().unwrap()], ..Options::default() });
+        crate::support::runtime().block_on(async {
+            let tenant = Tenant::new(&stand_in.url(), Limits { collection_wall, ..Limits::default() }).await;
+            let started = std::time::Instant::now();
+            let (result, pages, bill) = tenant.run(&tenant.limits).await;
+            let waits = pages.waits.lock().unwrap().len();
+            (result.map_err(|error| error.to_string()), started.elapsed(), waits, bill)
+        })
+    };
+    let (result, took, _, bill) = run("users@2=hang", second);
+    assert_eq!(result.unwrap_err(), "the plugin passed the limit collection_wall = 1000 ms");
+    assert!(took >= second && took < second * 3, "{took:?}");
+    assert_eq!(bill.requests_unfinished, 1, "the call that was cut is on the bill");
+    // A minute is what the service asks for.
+    let (result, took, waits, _) = run("users@1=rate-limit-text-long", second * 60);
+    assert_eq!(result.unwrap_err(), "the plugin passed the limit collection_wall = 60000 ms");
+    assert!(waits == 0 && took < second * 20, "{took:?}");
+}
+
 #[test]
 fn a_wait_of_no_time_is_still_a_wait() {
     let listener = Listener::answering(

@@ -162,7 +162,7 @@ fn an_answer_that_never_came_does_not_come_on_replay() {
         let started = Instant::now();
         (plugin.collect(&network, &config, None).await.result.unwrap_err().to_string(), started.elapsed())
     };
-    let recorder = Arc::new(Recorder::create(&recording, policy).unwrap());
+    let recorder = Arc::new(Recorder::create(&recording, policy, 1 << 30).unwrap());
     let (recorded, _) = stand_in.runtime.block_on(call(Tape::Record(Arc::clone(&recorder))));
     recorder.finish().unwrap();
     assert_eq!(recorded, "the plugin passed the limit wall = 2000 ms");
@@ -172,6 +172,34 @@ fn an_answer_that_never_came_does_not_come_on_replay() {
     let (replayed, took) = paused.block_on(call(Tape::Replay(Arc::clone(&replay))));
     assert_eq!((replayed, replay.missing()), (recorded, vec![]));
     assert!(took < wall, "{took:?}");
+}
+
+/// A run that cannot be recorded any more ends, and says which limit it was; the same for its output.
+#[test]
+fn a_run_ends_with_its_recording_or_its_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let stand_in = StandIn::start(Options { users: 650, ..Options::default() });
+    let run = |limits: &str| {
+        fs::write(at("limits.toml"), limits).unwrap();
+        let cli = Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).arg("--limits").arg(at("limits.toml"));
+        cli.arg("--record").arg(at("recording")).arg("--out").arg(at("out")).run()
+    };
+    run("").assert_code(0);
+    let (recording, out) = (fs::metadata(at("recording")).unwrap().len(), fs::metadata(at("out")).unwrap().len());
+    let whole = stand_in.gitlab.request_count();
+    for (limit, bytes) in [("recording_bytes", recording), ("output_bytes", out)] {
+        fs::remove_file(at("recording")).unwrap();
+        fs::remove_file(at("out")).unwrap();
+        let before = stand_in.gitlab.request_count();
+        let ran = run(&format!("{limit} = {}", bytes / 2));
+        ran.assert_code(1);
+        let words = format!("cannot be written: it would be larger than the limit {limit} = {}", bytes / 2);
+        assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+        assert!(stand_in.gitlab.request_count() - before < whole, "it went on to the end");
+        assert!(!at("out").exists());
+        run(&format!("{limit} = {}", bytes + 10_000)).assert_code(0);
+    }
 }
 
 /// A plugin may cope with the loss of an answer; a replay may not.

@@ -94,6 +94,10 @@ pub struct Bill {
     pub more_denials: u64,
     /// Limits that were passed and only warn, and how often.
     pub limits_passed: BTreeMap<&'static str, u64>,
+    /// From the beginning of the collection to its end, milliseconds.
+    pub collection_ms: f64,
+    /// Batches delivered.
+    pub batches: u64,
     /// Records delivered.
     pub records: Records,
     /// Most entries in one batch.
@@ -183,8 +187,14 @@ impl Bill {
         *self.limits_passed.entry(limit).or_default() += 1;
     }
 
-    /// Counts the records of a delivered batch.
+    /// Notes how long the collection has taken so far.
+    pub(crate) fn took(&mut self, time: Duration) {
+        self.collection_ms = ms(time);
+    }
+
+    /// Counts a delivered batch and its records.
     pub fn count(&mut self, batch: &Batch) {
+        self.batches += 1;
         self.entries_most_in_batch = self.entries_most_in_batch.max(batch.entries.len());
         for entry in &batch.entries {
             match entry {
@@ -205,7 +215,7 @@ impl Bill {
 
     /// The bill for programs: every figure with its unit and, where there is one, the limit by name and value.
     ///
-    /// A limit is one of a call, except for `rate_limit_wait`, which is one of the run; so it stands beside what the most
+    /// A limit is one of a call, except for `rate_limit_wait`, `collection_wall` and `batches`, which are of the run; so it stands beside what the most
     /// costly call took. `requests` counts by method, path and outcome, `denials` lists what was refused.
     #[must_use]
     pub fn to_json(&self, limits: &Limits) -> Value {
@@ -231,6 +241,8 @@ impl Bill {
             "queued_ms": ms(self.queued_ms, None),
             "rate_limited_ms": ms(self.rate_limited_ms, Some("rate_limit_wait")),
             "wall_ms_longest_call": ms(self.wall_ms_longest_call, Some("wall")),
+            "collection_ms": ms(self.collection_ms, Some("collection_wall")),
+            "batches": count(self.batches, Some("batches")),
             "peak_memory_bytes": figure(json!(self.peak_memory_bytes), "bytes", Some("memory_bytes")),
             "requests": self.requests,
             "requests_most_in_call": most(self.requests_most_in_call, "requests"),
@@ -280,6 +292,11 @@ impl Bill {
             "longest call",
             format!("{:.1} ms", self.wall_ms_longest_call),
             Some(format!("{} ms", limits.wall.as_millis())),
+        );
+        line(
+            "collection",
+            format!("{:.0} ms, {} batches", self.collection_ms, self.batches),
+            Some(format!("{} ms, {} batches", limits.collection_wall.as_millis(), limits.batches)),
         );
         line("guest memory, peak", human_bytes(self.peak_memory_bytes), Some(human_bytes(limits.memory_bytes)));
         let total: u64 = self.requests.values().sum();
@@ -408,6 +425,8 @@ mod tests {
         bill.add(&first);
         bill.add(&second);
         bill.add_rate_limited(Duration::from_secs(2));
+        bill.took(Duration::from_secs(7));
+        bill.count(&crate::samples::batch(vec![]));
 
         assert_eq!((bill.calls, bill.retries), (2, 1));
         let milliseconds = [
@@ -448,6 +467,8 @@ mod tests {
             ("waiting_ms", 310.0, "ms", None, None),
             ("rate_limited_ms", 2_000.0, "ms", Some("rate_limit_wait"), Some(900_000)),
             ("wall_ms_longest_call", 250.0, "ms", Some("wall"), Some(180_000)),
+            ("collection_ms", 7_000.0, "ms", Some("collection_wall"), Some(43_200_000)),
+            ("batches", 1.0, "count", Some("batches"), Some(100_000)),
             ("peak_memory_bytes", 3_000.0, "bytes", Some("memory_bytes"), Some(64 << 20)),
             ("requests_most_in_call", 3.0, "count", Some("requests"), Some(256)),
             ("requests_unfinished", 3.0, "count", None, None),

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use check::Checker;
 
+use tokio::time::Instant;
+
 use crate::bill::Bill;
 use crate::contract::{Batch, Configuration, Failure, Progress, Summary};
 use crate::egress::{Network, NetworkFailure};
-use crate::engine::{CallError, Plugin};
+use crate::engine::{CallError, End, Plugin};
 use crate::policy::limits::Limits;
 
 /// The wait when the service gives none. GitLab's windows are a minute long.
@@ -67,9 +69,12 @@ pub enum CollectionError {
         /// The limit for the run.
         limit: Duration,
     },
-    /// The output cannot be written.
+    /// The output cannot be written. Where that is for its limit, the words name it.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
+    /// Answers can no longer be recorded: a run that goes on would have a recording that is not whole.
+    #[error("the recording cannot be written: {0}")]
+    Recording(String),
 }
 
 /// What to collect, and with what.
@@ -92,16 +97,48 @@ impl Collection<'_> {
     /// [`CollectionError`]. Pages that were passed to the sink before stay there; `bill` counts all calls made.
     pub async fn run(
         self,
+        cursor: Option<String>,
+        sink: &mut dyn PageSink,
+        observer: &mut dyn Observer,
+        bill: &mut Bill,
+    ) -> Result<Summary, CollectionError> {
+        let started = Instant::now();
+        let result = self.go(started, cursor, sink, observer, bill).await;
+        bill.took(started.elapsed());
+        result
+    }
+
+    /// The end, by the limit `collection_wall`. One that is out of reach of the clock does not come.
+    fn end(self, started: Instant) -> Option<End> {
+        let limit = self.limits.collection_wall;
+        Some(End { at: started.checked_add(limit)?, limit })
+    }
+
+    async fn go(
+        self,
+        started: Instant,
         mut cursor: Option<String>,
         sink: &mut dyn PageSink,
         observer: &mut dyn Observer,
         bill: &mut Bill,
     ) -> Result<Summary, CollectionError> {
+        let end = self.end(started);
+        let enforced = end.filter(|_| !self.limits.only_warns("collection_wall"));
+        let mut warns = end.filter(|_| enforced.is_none());
+        let plugin = self.plugin.until(enforced);
         let mut waited = Duration::ZERO;
         let mut checker = Checker::new(self.limits, cursor.is_none());
         loop {
-            let outcome = self.plugin.collect(self.network, self.config, cursor.as_ref()).await;
+            within(enforced, Duration::ZERO)?;
+            let outcome = plugin.collect(self.network, self.config, cursor.as_ref()).await;
             bill.add(&outcome.bill);
+            bill.took(started.elapsed());
+            if warns.take_if(|end| Instant::now() > end.at).is_some() {
+                bill.warn("collection_wall");
+            }
+            if let Some(why) = self.network.client.recording_failure() {
+                return Err(CollectionError::Recording(why));
+            }
             tracing::debug!(target: "bill", call = bill.calls, bill = %Bill::of(&outcome.bill).to_json(self.limits), "call");
             let last_failure = outcome.last_failure;
             let batch = match outcome.result {
@@ -117,6 +154,8 @@ impl Collection<'_> {
                     if waited + wait > limit {
                         return Err(CollectionError::RateLimited { wait, limit });
                     }
+                    // Nobody waits for what will not come any more.
+                    within(enforced, wait)?;
                     observer.waiting(wait, &failure.explanation.message);
                     tokio::time::sleep(wait).await;
                     waited += wait;
@@ -134,5 +173,38 @@ impl Collection<'_> {
                 (None, None) => return Err(CollectionError::Contract("a batch without next and summary".to_owned())),
             }
         }
+    }
+}
+
+/// Whether so much time is left.
+fn within(end: Option<End>, time: Duration) -> Result<(), CollectionError> {
+    match end {
+        Some(end) if Instant::now() + time > end.at => {
+            Err(CollectionError::Call { error: end.passed(), last_failure: None })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::within;
+    use crate::engine::End;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_collection_has_its_time_and_no_more() {
+        let (limit, moment) = (Duration::from_millis(500), Duration::from_millis(1));
+        let end = Some(End { at: Instant::now() + limit, limit });
+        assert!(within(end, limit).is_ok() && within(None, Duration::from_secs(1 << 20)).is_ok());
+        let words = within(end, limit + moment).err().map(|error| error.to_string());
+        assert_eq!(words.as_deref(), Some("the plugin passed the limit collection_wall = 500 ms"));
+        tokio::time::advance(limit).await;
+        assert!(within(end, Duration::ZERO).is_ok());
+        tokio::time::advance(moment).await;
+        assert!(within(end, Duration::ZERO).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Guests that deliver too much, or what is not true.
 
+use std::time::{Duration, Instant};
+
 use host_sim::collection::CollectionError;
 use host_sim::policy::limits::Limits;
 use host_sim::policy::limits::Mode;
@@ -110,6 +112,17 @@ pub async fn endless_paging() {
         attacked.assert_honest_works().await;
     }
     assert!(attacked.run("50").await.0.is_ok());
+    let limits = |milliseconds| Limits { collection_wall: Duration::from_millis(milliseconds), ..tight() };
+    let started = Instant::now();
+    let (result, bill) = Attacked::new("endless_paging", NOWHERE, limits(700)).run("").await;
+    assert_eq!(result.unwrap_err().to_string(), "the plugin passed the limit collection_wall = 700 ms");
+    assert!((700..1_700).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    assert!(bill.calls > 1 && bill.collection_ms >= 700.0 && bill.batches > 0, "{bill:?}");
+    let mut warns = limits(1);
+    warns.set_mode("collection_wall", Mode::Warn).unwrap();
+    let (result, bill) = Attacked::new("endless_paging", NOWHERE, warns).run("50").await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(bill.limits_passed.into_iter().collect::<Vec<_>>(), [("collection_wall", 1)]);
 }
 
 #[track_caller]

@@ -105,6 +105,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
             return Ok(exit_code(partial));
         }
     };
+    let output = Box::new(output.within(source.limits.output_bytes));
     let mut sink = Watched { output, warnings: Warnings::default() };
     let mut bill = Bill::default();
     let outcome = {

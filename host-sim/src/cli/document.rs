@@ -96,11 +96,11 @@ impl Document {
     }
 
     /// Writes what comes after the last batch.
-    pub(super) fn end(self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn end(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Ndjson | Self::Csv { .. } => Ok(()),
-            Self::Json { first } => out.write_all(if first { b"[]\n" } else { b"\n]\n" }),
-            Self::Table { rows, .. } => out.write_all(allocation_table(&rows).as_bytes()),
+            Self::Json { first } => out.write_all(if *first { b"[]\n" } else { b"\n]\n" }),
+            Self::Table { rows, .. } => out.write_all(allocation_table(rows).as_bytes()),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::{CallError, EngineError, LoadError};
 use crate::journey::JourneyError;
 use crate::journey::form::FormError;
 use crate::plugin_build::BuildError;
+use crate::policy::limits::TooLarge;
 use crate::tenant::TenantError;
 
 /// Which exit code.
@@ -137,7 +138,12 @@ impl CommandError {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { kind: Kind::BrokenPipe, cause: String::new(), hint: String::new() };
         }
-        Self::failed(format!("the output cannot be written: {error}"), "check the folder and the space left")
+        Self::failed(format!("the output cannot be written: {error}"), hint_of_writing(TooLarge::is_why(error)))
+    }
+
+    /// A recording that cannot be written.
+    pub(super) fn recording(error: &io::Error) -> Self {
+        Self::failed(format!("the recording cannot be written: {error}"), hint_of_writing(TooLarge::is_why(error)))
     }
 
     /// Fields that were refused.
@@ -149,6 +155,14 @@ impl CommandError {
             .find_map(|problem| problem.hint.clone())
             .unwrap_or_else(|| "`cargo sim inspect` lists the fields and what they take".to_owned());
         Self::usage(cause.join("; "), hint)
+    }
+}
+
+fn hint_of_writing(is_limited: bool) -> &'static str {
+    if is_limited {
+        "`cargo sim limits` lists the limits, and --limits gives a tenant others; with --resume FILE a run can go on where it stopped"
+    } else {
+        "check the folder and the space left"
     }
 }
 
@@ -191,6 +205,8 @@ impl From<CollectionError> for CommandError {
             CollectionError::Failure { failure, last_failure } => Self::of_failure(&failure, last_failure.as_ref()),
             CollectionError::Call { error, .. } => error.into(),
             CollectionError::Output(error) => Self::output(&error),
+            // Told by the end of the recording, with its hint.
+            CollectionError::Recording(_) => Self::failed(error.to_string(), hint_of_writing(false)),
             CollectionError::Contract(_) => {
                 Self::failed(error.to_string(), "this is a fault of the plugin; report it to its author")
             }

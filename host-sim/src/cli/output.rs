@@ -19,6 +19,7 @@ use super::document::Document;
 use crate::checkpoint::{Checkpoint, CheckpointError, Place, ResumeFile, with_suffix};
 use crate::collection::PageSink;
 use crate::contract::Batch;
+use crate::policy::limits::TooLarge;
 use crate::whole_file::WholeFile;
 
 /// Where the records go.
@@ -54,6 +55,9 @@ pub(super) struct Output {
     resume: Option<ResumeFile>,
     /// Pages are put together here, so that each leaves in one write.
     page: Vec<u8>,
+    /// The limit `output_bytes`, and what was written, in this run or before in the same file.
+    limit: u64,
+    written: u64,
 }
 
 /// What a resume file leads to.
@@ -97,7 +101,18 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
 
 impl Output {
     fn new(target: Target, document: Document, resume: Option<ResumeFile>) -> Self {
-        Self { target, document, resume, page: Vec::new() }
+        Self { target, document, resume, page: Vec::new(), limit: u64::MAX, written: 0 }
+    }
+
+    /// The same, with the limit `output_bytes`.
+    pub(super) fn within(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Notes that so many bytes are about to be written.
+    fn count(&mut self, bytes: usize) -> io::Result<()> {
+        self.written = self.written.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        if self.written > self.limit { Err(TooLarge::error("output_bytes", self.limit)) } else { Ok(()) }
     }
 
     /// To standard output.
@@ -157,12 +172,16 @@ impl Output {
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
         let target = Target::Part { file, part, path: path.to_owned() };
-        Ok(Resumed::Run(Box::new(Self::new(target, Document::Ndjson, Some(resume))), cursor))
+        let output = Self { written: length, ..Self::new(target, Document::Ndjson, Some(resume)) };
+        Ok(Resumed::Run(Box::new(output), cursor))
     }
 
     /// Ends the document and puts it in its place.
     pub(super) fn finish(mut self, partial: bool) -> io::Result<()> {
-        self.document.end(self.target.writer())?;
+        self.page.clear();
+        self.document.end(&mut self.page)?;
+        self.count(self.page.len())?;
+        self.target.writer().write_all(&self.page)?;
         self.target.writer().flush()?;
         match self.target {
             Target::Stream(_) => {}
@@ -195,6 +214,7 @@ impl PageSink for Output {
     fn page(&mut self, batch: &Batch) -> io::Result<()> {
         self.page.clear();
         self.document.page(&mut self.page, batch)?;
+        self.count(self.page.len())?;
         let out = self.target.writer();
         out.write_all(&self.page)?;
         out.flush()?;
@@ -220,6 +240,7 @@ mod tests {
     use crate::cli::document::{Document, Format};
     use crate::collection::PageSink as _;
     use crate::contract::{Batch, Configuration, Entry, Warning};
+    use crate::policy::limits::TooLarge;
     use crate::samples;
 
     fn config() -> Configuration {
@@ -276,6 +297,39 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&file).unwrap(), line("one") + &line("two"));
             assert!(!part.exists() && !resume.exists());
             std::fs::remove_file(&file).unwrap();
+        }
+    }
+
+    /// A disk is shared. What is refused is not written in part, so that a run can go on from the page before, with more.
+    #[test]
+    fn output_is_limited_to_the_byte_and_goes_on_with_a_higher_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, resume) = (folder.path().join("seats"), folder.path().join("place"));
+        let part = folder.path().join("seats.part");
+        let bytes = u64::try_from(line("one").len()).unwrap();
+        let (output, _) = resumed(&resume, &file).unwrap();
+        let mut output = output.within(2 * bytes - 1);
+        output.page(&page("one", Some("after one"))).unwrap();
+        let error = output.page(&page("two", Some("after two"))).unwrap_err();
+        assert!(TooLarge::is_why(&error));
+        assert_eq!(error.to_string(), format!("it would be larger than the limit output_bytes = {}", 2 * bytes - 1));
+        output.let_go();
+        assert_eq!(std::fs::read_to_string(&part).unwrap(), line("one"));
+        // What an earlier run wrote counts.
+        let (output, cursor) = resumed(&resume, &file).unwrap();
+        assert_eq!(cursor.as_deref(), Some("after one"));
+        let mut output = output.within(2 * bytes);
+        output.page(&page("two", Some("after two"))).unwrap();
+        assert!(output.page(&page("two", None)).is_err());
+        output.let_go();
+        let (output, _) = resumed(&resume, &file).unwrap();
+        output.within(2 * bytes).finish(false).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), line("one") + &line("two"));
+        // A document's end counts, too.
+        for (limit, is_within) in [(3, true), (2, false)] {
+            let document = Document::new(Format::Json, time::macros::date!(2026 - 05 - 01));
+            let output = Output::file(document, &folder.path().join("empty")).unwrap();
+            assert_eq!(output.within(limit).finish(false).is_ok(), is_within, "{limit}");
         }
     }
 

@@ -82,16 +82,17 @@ impl SourceArgs {
         if self.trace {
             terminal::trace();
         }
+        let limits = limits::of_tenant(self.limits.as_deref())?;
         let network = NetworkPolicy { loopback: self.allow_loopback, private: self.allow_private_network };
         Ok(Entered {
             url: self.url.clone(),
             secret: self.token.read(&self.url, &self.key)?,
             settings: self.settings.clone(),
             network,
-            tape: self.tape(network)?,
+            tape: self.tape(network, limits.recording_bytes)?,
             ca_file: self.ca_file.clone(),
             max_concurrency: self.max_concurrency,
-            limits: limits::of_tenant(self.limits.as_deref())?,
+            limits,
         })
     }
 
@@ -100,12 +101,12 @@ impl SourceArgs {
         self.token.replay.is_some()
     }
 
-    fn tape(&self, network: NetworkPolicy) -> Result<Option<Tape>, CommandError> {
+    fn tape(&self, network: NetworkPolicy, limit: u64) -> Result<Option<Tape>, CommandError> {
         if let Some(path) = &self.token.replay {
             return Ok(Some(Tape::Replay(Arc::new(Replay::open(path)?))));
         }
         let Some(path) = &self.record else { return Ok(None) };
-        let recorder = Recorder::create(path, network).map_err(|error| {
+        let recorder = Recorder::create(path, network, limit).map_err(|error| {
             CommandError::usage(
                 format!("the recording {} cannot be written: {error}", path.display()),
                 "check the folder and its permissions",
@@ -203,12 +204,7 @@ impl Source {
     pub(super) fn end_tape(&self) -> Result<(), CommandError> {
         match &self.tape {
             None => Ok(()),
-            Some(Tape::Record(recorder)) => recorder.finish().map_err(|error| {
-                CommandError::failed(
-                    format!("the recording cannot be written: {error}"),
-                    "check the folder and the space left",
-                )
-            }),
+            Some(Tape::Record(recorder)) => recorder.finish().map_err(|error| CommandError::recording(&error)),
             Some(Tape::Replay(replay)) => {
                 let missing = replay.missing();
                 let Some(first) = missing.first() else { return Ok(()) };

@@ -119,6 +119,14 @@ impl Client {
         Self { network: tape.policy().unwrap_or(self.network), tape: Some(tape), ..self }
     }
 
+    /// Why answers are no longer recorded, if they were to be.
+    pub(crate) fn recording_failure(&self) -> Option<String> {
+        match &self.tape {
+            Some(Tape::Record(recorder)) => recorder.failure(),
+            _ => None,
+        }
+    }
+
     /// Connections opened since the client was built.
     #[must_use]
     pub fn connections_opened(&self) -> u64 {

@@ -8,7 +8,7 @@ use wasmtime::{Store, Trap};
 use wasmtime_wasi_http::FieldMapError;
 
 use super::state::{CpuMeter, State};
-use super::{Plugin, dump};
+use super::{End, Plugin, dump};
 use crate::bill::CallBill;
 use crate::contract::{
     Batch, Configuration, Credential, Descriptor, Failure, FieldProblem, FieldValue, Plugin as Instance, TestReport,
@@ -112,11 +112,17 @@ impl Plugin {
     ) -> CallOutcome<T> {
         let asked = Instant::now();
         let limits = &self.limits;
-        let turn = match Turn::take(self.share.clone(), &self.instances).await {
+        let take = Turn::take(self.share.clone(), &self.instances);
+        let taken = match self.ends {
+            // Waiting for a turn is no part of a call, but of the collection.
+            Some(end) => tokio::time::timeout_at(end.at, take).await.map_err(|_| end.passed()),
+            None => Ok(take.await),
+        };
+        let turn = match taken.and_then(|turn| turn.map_err(|error| CallError::Instantiate(error.to_string()))) {
             Ok(turn) => turn,
             Err(error) => {
-                let result = Err(CallError::Instantiate(error.to_string()));
-                return CallOutcome { result, bill: CallBill::default(), last_failure: None };
+                let bill = CallBill { queued: asked.elapsed(), ..CallBill::default() };
+                return CallOutcome { result: Err(error), bill, last_failure: None };
             }
         };
         let started = Instant::now();
@@ -142,11 +148,15 @@ impl Plugin {
         };
         let pace = self.share.as_ref().map(|share| share.pace());
         let mut paced = Paced::watched(call, pace.clone(), busy.clone());
-        let result = tokio::time::timeout(limits.wall, &mut paced).await;
+        let left = self.ends.map_or(Duration::MAX, |end| end.at.duration_since(tokio::time::Instant::now()));
+        let result = tokio::time::timeout(limits.wall.min(left), &mut paced).await;
         let busy = busy.used();
         // With it goes its hold on the store.
         let ((), dropped) = timed(|| drop(paced));
-        let result = result.unwrap_or_else(|_| Err(limit("wall", limits.wall)));
+        let result = result.unwrap_or_else(|_| {
+            let end = self.ends.filter(|_| left < limits.wall);
+            Err(end.map_or_else(|| limit("wall", limits.wall), End::passed))
+        });
 
         let state = store.data();
         let (guest, peak_memory) = (state.cpu.used(), state.memory.peak);
@@ -199,6 +209,13 @@ impl Plugin {
         store.set_hostcall_fuel(limits.hostcall_bytes);
         store.set_max_component_handles(limits.handles);
         store
+    }
+}
+
+impl End {
+    /// The limit by its name.
+    pub(crate) fn passed(self) -> CallError {
+        limit("collection_wall", self.limit)
     }
 }
 

@@ -155,7 +155,7 @@ impl Engine {
             required.and_then(|required| required.max_initial_memory_size).map(|pages| pages.saturating_mul(65_536));
         let start = Start { from_cache, took: started.elapsed() };
         let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
-        Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, share: None })
+        Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, ends: None, share: None })
     }
 
     /// The limits of every call.
@@ -194,8 +194,19 @@ pub struct Plugin {
     start: Start,
     limits: Arc<Limits>,
     instances: Arc<Instances>,
+    /// When whatever the calls belong to ends, if that is before a call's own limit.
+    ends: Option<End>,
     /// Of the tenant whose calls these are; none for calls that are nobody's, such as those of a tool.
     share: Option<Arc<Share>>,
+}
+
+/// The end of a collection, at which its call ends, too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// When.
+    pub(crate) at: tokio::time::Instant,
+    /// The limit `collection_wall`, from which it follows.
+    pub(crate) limit: Duration,
 }
 
 /// How a plugin came to be ready.
@@ -211,6 +222,11 @@ impl Plugin {
     /// The same plugin for the calls of one tenant.
     pub(crate) fn within(&self, limits: Arc<Limits>, share: Option<Arc<Share>>) -> Self {
         Self { limits, share, ..self.clone() }
+    }
+
+    /// The same plugin, whose calls come to their end at that one at the latest.
+    pub(crate) fn until(&self, ends: Option<End>) -> Self {
+        Self { ends, ..self.clone() }
     }
 
     /// What the bytes said of themselves.

@@ -66,6 +66,28 @@ pub enum LimitError {
     },
 }
 
+/// A limit on what is written was passed. What is beyond it was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it would be larger than the limit {name} = {value}")]
+pub struct TooLarge {
+    /// Name of the limit.
+    pub name: &'static str,
+    /// Its value, bytes.
+    pub value: u64,
+}
+
+impl TooLarge {
+    /// As an error of writing.
+    pub(crate) fn error(name: &'static str, value: u64) -> std::io::Error {
+        std::io::Error::other(Self { name, value })
+    }
+
+    /// Whether that is why something could not be written.
+    pub(crate) fn is_why(error: &std::io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    }
+}
+
 /// One limit for people and for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitLine {
@@ -250,6 +272,12 @@ limits! {
     cursor_bytes: usize = 4 * KIB, "bytes", "batch", 0..=MOST, WARNS, "the batch is refused";
     /// Batches of one collection. A million users come in some 10,000.
     batches: u64 = 100_000, "count", "collection", 1..=MOST, OTHERS, "the collection ends";
+    /// Time of one collection, waits included. A million users come in some hours.
+    collection_wall: Duration = SECOND.saturating_mul(12 * 3_600), "ms", "collection", 1..=7 * DAY, WARNS, "the collection ends, resumable";
+    /// Output of one collection, bytes: in the file, with what an earlier run left in it; on a stream, of one run.
+    output_bytes: u64 = 8 << 30, "bytes", "collection", 1..=1 << 44, OTHERS, "the collection ends, resumable";
+    /// The recording of one collection, bytes.
+    recording_bytes: u64 = 4 << 30, "bytes", "collection", 1..=1 << 44, OTHERS, "the collection and its recording end";
     /// All the time that one collection spends waiting because the service said "too many requests".
     rate_limit_wait: Duration = SECOND.saturating_mul(900), "ms", "collection", 0..=7 * DAY, WAITS, "the collection ends, resumable";
     /// Calls of one tenant at once.
@@ -346,6 +374,7 @@ mod tests {
             "batch_entries",
             "text_bytes",
             "cursor_bytes",
+            "collection_wall",
             "requests_per_minute",
             "cpu_per_minute",
         ];

@@ -113,6 +113,12 @@ impl Text {
         }
     }
 
+    /// The same of bytes that are no longer needed.
+    pub(super) fn taking(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes)
+            .map_or_else(|error| Self::Encoded { base64: BASE64_STANDARD.encode(error.as_bytes()) }, Self::Plain)
+    }
+
     pub(super) fn into_bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Plain(text) => Some(text.into_bytes()),

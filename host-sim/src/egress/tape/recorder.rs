@@ -1,7 +1,7 @@
 //! Writing a recording.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,8 +16,13 @@ use super::super::cause::Cause;
 use super::super::ledger::milliseconds;
 use super::Asked;
 use super::format::{Ended, Exchange, FORMAT, Line, Text};
+use crate::policy::limits::TooLarge;
 use crate::policy::network::NetworkPolicy;
 use crate::whole_file::WholeFile;
+
+/// Most bytes of answers under way, which are kept until they end, all of them together. Without it, a recording would take
+/// as much memory as `response_bytes` allows for each, which is any where that limit only warns.
+const UNDER_WAY: usize = 64 << 20;
 
 /// A recording on its way to its file. Each line is written when it is known; the file appears when it is finished.
 #[derive(Debug)]
@@ -28,8 +33,13 @@ pub struct Recorder {
 
 #[derive(Debug)]
 struct Out {
-    /// None once it is finished.
+    /// None once it is finished, or has failed.
     file: Option<WholeFile>,
+    /// The limit `recording_bytes`, and how much of it is left.
+    limit: u64,
+    left: u64,
+    /// Bytes of the answers under way.
+    under_way: usize,
     calls: u64,
     exchanges: u64,
     /// Exchanges that have begun and not ended, by number. Here and not with whoever sends them, since a request that is given
@@ -49,15 +59,25 @@ struct Open {
 }
 
 impl Recorder {
-    /// Starts a recording that will be `path`, readable by its owner alone.
+    /// Starts a recording that will be `path`, readable by its owner alone, with `limit` bytes at most.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn create(path: &Path, policy: NetworkPolicy) -> io::Result<Self> {
+    pub fn create(path: &Path, policy: NetworkPolicy, limit: u64) -> io::Result<Self> {
         let file = WholeFile::create_private(path)?;
         // To the second: nobody may depend on anything finer.
         let started = OffsetDateTime::now_utc().replace_nanosecond(0).map_err(io::Error::other)?;
-        let out = Out { file: Some(file), calls: 0, exchanges: 0, open: BTreeMap::new(), begun: 0, failed: None };
+        let out = Out {
+            file: Some(file),
+            limit,
+            left: limit,
+            under_way: 0,
+            calls: 0,
+            exchanges: 0,
+            open: BTreeMap::new(),
+            begun: 0,
+            failed: None,
+        };
         let recorder = Self { started, out: Mutex::new(out) };
         let head = Line::Recording {
             format: FORMAT,
@@ -77,6 +97,11 @@ impl Recorder {
 
     fn with<T>(&self, act: impl FnOnce(&mut Out) -> T) -> T {
         act(&mut self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Why it will not be whole, if it will not.
+    pub(in crate::egress) fn failure(&self) -> Option<String> {
+        self.with(|out| out.failed.as_ref().map(ToString::to_string))
     }
 
     /// Notes a call, and gives the time on the guest's wall clock for all of it.
@@ -127,20 +152,70 @@ impl Out {
             return;
         }
         let Some(file) = &mut self.file else { return };
-        let written = serde_json::to_vec(line).map_err(io::Error::other).and_then(|mut text| {
-            text.push(b'\n');
-            file.as_file_mut().write_all(&text)
-        });
-        self.failed = written.err();
+        // Piece by piece: as a whole the text of an answer can have six times its bytes.
+        let mut out = BufWriter::new(Within { out: file.as_file_mut(), limit: self.limit, left: &mut self.left });
+        let written = serde_json::to_writer(&mut out, line).map_err(io::Error::from);
+        let written = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        // What is left in the buffer after a failure is not tried again.
+        drop(out.into_parts());
+        if let Err(error) = written {
+            self.fail(error);
+        }
+    }
+
+    /// Lets go of all that was kept: it will not be whole.
+    fn fail(&mut self, error: io::Error) {
+        self.failed.get_or_insert(error);
+        self.open.clear();
+        self.under_way = 0;
+        self.file = None;
+    }
+
+    /// A piece of an answer under way.
+    fn data(&mut self, number: u64, piece: &[u8]) {
+        let Some(open) = self.open.get_mut(&number) else { return };
+        self.under_way = self.under_way.saturating_add(piece.len());
+        let least = u64::try_from(self.under_way).unwrap_or(u64::MAX);
+        if least > self.left {
+            self.fail(TooLarge::error("recording_bytes", self.limit));
+        } else if self.under_way > UNDER_WAY {
+            self.fail(io::Error::other(format!("answers under way have more than {UNDER_WAY} bytes together")));
+        } else {
+            open.body.extend_from_slice(piece);
+        }
     }
 
     /// Writes an exchange that ended so, or was let go of.
     fn exchange(&mut self, open: Open, ended: Option<Ended>) {
         let Open { mut exchange, body } = open;
-        exchange.body = Text::of(&body);
+        self.under_way = self.under_way.saturating_sub(body.len());
+        exchange.body = Text::taking(body);
         exchange.ended = ended.unwrap_or(exchange.ended);
         self.exchanges += 1;
         self.line(&Line::Exchange(Box::new(exchange)));
+    }
+}
+
+/// A file that takes so many bytes more.
+struct Within<'a> {
+    out: &'a mut std::fs::File,
+    limit: u64,
+    left: &'a mut u64,
+}
+
+impl Write for Within<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if length > *self.left {
+            return Err(TooLarge::error("recording_bytes", self.limit));
+        }
+        let written = self.out.write(bytes)?;
+        *self.left = self.left.saturating_sub(u64::try_from(written).unwrap_or(u64::MAX));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
@@ -169,7 +244,7 @@ impl Taping {
 
     /// A piece of the body, masked.
     pub(in crate::egress) fn data(&mut self, piece: &[u8]) {
-        self.with(|open| open.body.extend_from_slice(piece));
+        self.recorder.with(|out| out.data(self.number, piece));
     }
 
     /// The end of the body.
@@ -229,7 +304,7 @@ mod tests {
     fn what_has_not_ended_when_the_recording_does_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recording");
-        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default()).unwrap());
+        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default(), 1 << 20).unwrap());
         let begin =
             |url: &str| recorder.begin(Asked { method: "GET".to_owned(), url: url.to_owned(), body_sha256: None });
         let (mut ended, mut begun, silent) = (begin("ended"), begin("begun"), begin("silent"));
@@ -254,7 +329,7 @@ mod tests {
     async fn equal_requests_are_answered_in_the_order_in_which_they_were_sent() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recording");
-        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default()).unwrap());
+        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default(), 1 << 20).unwrap());
         let asked = || Asked { method: "GET".to_owned(), url: "https://a.example/".to_owned(), body_sha256: None };
         let (mut first, mut second) = (recorder.begin(asked()), recorder.begin(asked()));
         for (taping, status) in [(&mut second, 202), (&mut first, 201)] {
@@ -267,5 +342,44 @@ mod tests {
             let answer = replay.answer(&asked()).await.map_err(|cause| cause.words).unwrap();
             assert_eq!(answer.status(), status);
         }
+    }
+
+    /// Records one answer with that body, and gives what it came to.
+    fn outcome(body: &[u8], limit: u64) -> Result<u64, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording");
+        let recorder = Arc::new(Recorder::create(&path, NetworkPolicy::default(), limit).map_err(|e| e.to_string())?);
+        let mut taping = recorder.begin(Asked { method: "GET".to_owned(), url: "a".to_owned(), body_sha256: None });
+        taping.head(200, &HeaderMap::new());
+        body.chunks(1 << 20).for_each(|piece| taping.data(piece));
+        let at_once = recorder.with(|out| out.open.values().map(|open| open.body.capacity()).sum::<usize>());
+        assert!(at_once <= 2 * super::UNDER_WAY, "{at_once}");
+        taping.whole();
+        let failure = recorder.failure();
+        let finished = recorder.finish().map_err(|error| error.to_string());
+        assert!(failure.is_none() || finished.as_ref().err() == failure.as_ref(), "{failure:?} {finished:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), usize::from(finished.is_ok()));
+        finished.map(|()| std::fs::metadata(&path).unwrap().len())
+    }
+
+    #[test]
+    fn a_recording_has_its_limit_in_bytes_and_no_more() {
+        // Text that is longer in the file than it was, text that is not, and what is no text.
+        for body in [vec![b'x'; 100_000], vec![1; 100_000], vec![255; 100_000], vec![]] {
+            let bytes = outcome(&body, 1 << 30).unwrap();
+            assert_eq!(outcome(&body, bytes), Ok(bytes));
+            let words = |limit: u64| Err(format!("it would be larger than the limit recording_bytes = {limit}"));
+            for limit in [bytes - 1, bytes / 2, 10] {
+                assert_eq!(outcome(&body, limit), words(limit), "{bytes}");
+            }
+        }
+    }
+
+    /// Where `response_bytes` only warns, an answer was kept in memory as a whole, whatever its length.
+    #[test]
+    fn an_answer_under_way_takes_no_more_memory_than_a_recording_may() {
+        assert!(outcome(&vec![b'x'; super::UNDER_WAY], u64::MAX).is_ok());
+        let words = outcome(&vec![b'x'; super::UNDER_WAY + 1], u64::MAX).unwrap_err();
+        assert_eq!(words, "answers under way have more than 67108864 bytes together");
     }
 }
