@@ -61,6 +61,25 @@ fn another_version_another_import_or_no_component() {
     assert_refused(&large, &format!("the plugin has {} bytes, the limit component_bytes is {limit}", limit + 1));
 }
 
+/// Forty kilobytes of loops within each other took the compiler 40 seconds.
+#[test]
+fn more_than_is_compiled_is_refused_before_it_is() {
+    // Core modules at the end of a component that is fine.
+    let with_modules = |count: usize| {
+        let modules = std::iter::repeat_n(*b"\x01\x08\0asm\x01\0\0\0", count);
+        [dummy("export connector;", "", ""), modules.flatten().collect()].concat()
+    };
+    let there = Manifest::read(&with_modules(0), usize::MAX).unwrap();
+    assert_eq!(there.admit(), Ok(()));
+    assert_refused(
+        &with_modules(33),
+        "the plugin has 33 modules and components in it, and at most 32 are compiled here",
+    );
+    let engine = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
+    let refused = engine.load(&with_modules(33)).err().map(|error| error.to_string()).unwrap();
+    assert!(refused.starts_with("the plugin has 33 modules"), "{refused}");
+}
+
 /// Bytes from strangers: each is admitted or refused, and none ends the process.
 #[test]
 fn a_component_with_any_byte_changed_is_admitted_or_refused() {

@@ -7,12 +7,14 @@
 //! | form | a core module, a WIT package, anything that does not validate as far as its types |
 //! | contract | no connector, or another version of it |
 //! | imports | any interface that is not on the list of [`crate::policy::imports`] |
+//! | structure | what makes more work for the compiler than an honest plugin: see `structure` |
 //! | types | a function of the connector that is missing, too many, or of another signature |
 //!
 //! All of it is read from the raw bytes. A refusal names what it refuses.
 
 mod interface;
 mod signature;
+mod structure;
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -79,6 +81,9 @@ pub struct Manifest {
     /// How the exported connector differs from the contract.
     #[serde(skip)]
     connector: Result<(), Refusal>,
+    /// Whether it can be compiled within bounds.
+    #[serde(skip)]
+    structure: Result<(), Refusal>,
 }
 
 /// Why a component is not loaded.
@@ -108,6 +113,16 @@ pub enum Refusal {
         function: String,
         /// Where its signature differs, and how.
         why: String,
+    },
+    /// More of something than is compiled here.
+    #[error("the plugin has {found} {what}, and at most {most} are compiled here")]
+    Structure {
+        /// How much there is, as far as was counted.
+        found: u64,
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        most: u64,
     },
     /// Nobody who is trusted vouches for it.
     #[error("the plugin's signature is not accepted: {0}")]
@@ -156,6 +171,7 @@ impl Manifest {
         if bytes.get(6..8) == Some(&[0, 0]) {
             return Err(not_a_component("it is a core module"));
         }
+        let structure = structure::check(bytes);
         let (resolve, world) = decode(bytes)?;
         let Some(world) = resolve.worlds.get(world) else {
             return Err(not_a_component("it has no world"));
@@ -172,19 +188,23 @@ impl Manifest {
             Some(connector) => interface::compare(&resolve, connector),
             None => Err(Refusal::Contract(exports.clone())),
         };
-        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports, connector })
+        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports, connector, structure })
     }
 
     /// Judges what was read.
     ///
     /// # Errors
-    /// [`Refusal::Contract`], [`Refusal::Imports`] and [`Refusal::Function`], in this order.
+    /// [`Refusal::Contract`], [`Refusal::Imports`], [`Refusal::Function`] and [`Refusal::Structure`], in this order.
     pub fn admit(&self) -> Result<(), Refusal> {
         if !self.exports.iter().any(|name| name == CONNECTOR) {
             return Err(Refusal::Contract(self.exports.clone()));
         }
         let refused: Vec<String> = self.imports.iter().filter(|name| !imports::is_allowed(name)).cloned().collect();
-        if refused.is_empty() { self.connector.clone() } else { Err(Refusal::Imports(refused)) }
+        if !refused.is_empty() {
+            return Err(Refusal::Imports(refused));
+        }
+        self.connector.clone()?;
+        self.structure.clone()
     }
 }
 
@@ -202,6 +222,7 @@ mod tests {
             imports: own(imports),
             exports: own(exports),
             connector: Ok(()),
+            structure: Ok(()),
         }
     }
 

@@ -240,8 +240,10 @@ impl From<LoadError> for CommandError {
             LoadError::Refused(Refusal::Signature(_)) => {
                 "have it signed by whom you trust, and name the signature with --signature and the key with --verify-key"
             }
+            LoadError::Refused(Refusal::Structure { .. }) | LoadError::Compile(_) => {
+                "this is a fault of the plugin; report it to its author"
+            }
             LoadError::Refused(_) => "`cargo sim inspect FILE` prints what a component imports and exports",
-            LoadError::Compile(_) => "this is a fault of the plugin; report it to its author",
         };
         Self::failed(error.to_string(), hint)
     }
