@@ -237,6 +237,8 @@ impl Ended {
             }
             CollectionError::Call { error, .. } => Self::new("plugin", error.to_string()),
             CollectionError::Contract(_) => Self::new("contract", error.to_string()),
+            // A run into the store is not recorded.
+            CollectionError::Recording(error) => Self::new("recording", error.to_string()),
             CollectionError::Output(error) => Self { resumable: true, ..Self::new("store", error.to_string()) },
             CollectionError::RateLimited { wait, .. } => Self {
                 resumable: true,

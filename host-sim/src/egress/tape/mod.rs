@@ -260,7 +260,7 @@ mod tests {
         // Whether the guest never ends the body, or late, or at once.
         for body in [600, 4, 0].map(|seconds| seconds * second) {
             assert_eq!(ended(None, body).await, expected, "{body:?}");
-            let recorder = Arc::new(Recorder::create(&path, policy).unwrap());
+            let recorder = Arc::new(Recorder::create(&path, policy, u64::MAX).unwrap());
             assert_eq!(ended(Some(Tape::Record(Arc::clone(&recorder))), body).await, expected, "recorded, {body:?}");
             recorder.finish().unwrap();
             let replay = Tape::Replay(Arc::new(Replay::open(&path).unwrap()));
