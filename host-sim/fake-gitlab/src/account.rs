@@ -10,7 +10,7 @@ use crate::calendar::{Day, Instant};
 use crate::groups;
 use crate::hostile;
 use crate::names;
-use crate::population::Population;
+use crate::population::{Population, last_used};
 use crate::random::{Purpose, below, draw};
 use crate::token::ROOT_ID;
 
@@ -100,7 +100,7 @@ impl Account {
             _ => instant,
         };
         let created_at = population.created_at(place);
-        let usage = Usage::of(population, id, &archetype, created_at);
+        let usage = Usage::of(population, place, created_at);
         let confirmed = archetype.state != State::PendingApproval;
         let mut account = Self {
             id,
@@ -194,11 +194,21 @@ struct Usage {
 }
 
 impl Usage {
-    fn of(population: &Population, id: u64, archetype: &Archetype, created_at: Instant) -> Self {
-        let seed = population.seed;
-        let today = population.today;
+    fn of(population: &Population, place: usize, created_at: Instant) -> Self {
+        let at_first = Self::at_first(population, place, created_at);
+        match population.played() {
+            None => at_first,
+            Some(_) => at_first.and_since(population, place, created_at),
+        }
+    }
+
+    /// As of the first day of a script; without one, as of today.
+    fn at_first(population: &Population, place: usize, created_at: Instant) -> Self {
+        let (seed, id) = (population.seed, population.id(place));
+        let today = population.first_day();
+        let used = population.original(place).used;
         let days = |purpose, bound| i64::try_from(below(seed, id, purpose, bound)).unwrap_or(0);
-        let idle = match archetype.used {
+        let idle = match used {
             // The stand-in is asked with the root account's tokens, and every authenticated call counts as activity.
             _ if id == ROOT_ID => 0,
             Use::LongAgo => 91 + days(Purpose::Idle, 400),
@@ -207,20 +217,48 @@ impl Usage {
         };
         let first = created_at.0.date();
         let activity = today.saturating_sub(Duration::days(idle)).max(first);
-        let time_of_day = days(Purpose::SignIn, 36_000_000);
-        // A session lasts for days, so that the sign-in lies at or before the last activity. The hours are those
-        // before noon: on the day of creation, an instant must still not precede the creation.
+        // A session lasts for days, so that the sign-in lies at or before the last activity.
         let since = days(Purpose::SignIn, 7);
-        let sign_in = Instant::at(activity.saturating_sub(Duration::days(since)), time_of_day).max(created_at);
+        let sign_in = sign_in_on(population, id, activity.saturating_sub(Duration::days(since)), created_at);
         let earlier = 1 + days(Purpose::EarlierSignIn, 20);
         let before = Instant(sign_in.0.saturating_sub(Duration::days(earlier)));
         let before = (before > created_at).then_some(before);
-        match archetype.used {
+        match used {
             Use::ActivityOnly => Self { activity: Some(activity), sign_in: None, sign_in_before: None },
             Use::SignInOnly => Self { activity: None, sign_in: Some(sign_in), sign_in_before: before },
             _ => Self { activity: Some(activity), sign_in: Some(sign_in), sign_in_before: before },
         }
     }
+
+    /// What the days of the script have added.
+    fn and_since(self, population: &Population, place: usize, created_at: Instant) -> Self {
+        let id = population.id(place);
+        let fate = population.fate(place);
+        let habit = fate.map_or(population.usual_habit(place), |fate| fate.habit);
+        let Some(last) = last_used(population, place, habit, population.today) else { return self };
+        let on = |day| sign_in_on(population, id, day, created_at);
+        let used = population.original(place).used;
+        if used == Use::SignInOnly {
+            // The sign-ins are all that tells of its use.
+            let before = last.previous_day().map(on).filter(|before| *before > created_at);
+            return Self { activity: None, sign_in: Some(on(last)), sign_in_before: before };
+        }
+        let told = fate.map_or([None; 2], |fate| fate.sign_ins).into_iter().flatten().map(on);
+        let mut sign_ins: Vec<Instant> = match used {
+            Use::ActivityOnly => Vec::new(),
+            _ => told.chain(self.sign_in).chain(self.sign_in_before).collect(),
+        };
+        sign_ins.dedup();
+        let mut sign_ins = sign_ins.into_iter();
+        Self { activity: Some(last), sign_in: sign_ins.next(), sign_in_before: sign_ins.next() }
+    }
+}
+
+/// The sign-in of a day. The hours are those before noon: on the day of creation, an instant must still not precede the
+/// creation.
+fn sign_in_on(population: &Population, id: u64, day: Date, created_at: Instant) -> Instant {
+    let time_of_day = i64::try_from(below(population.seed, id, Purpose::SignIn, 36_000_000)).unwrap_or(0);
+    Instant::at(day, time_of_day).max(created_at)
 }
 
 #[cfg(test)]

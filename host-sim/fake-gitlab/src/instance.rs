@@ -15,7 +15,6 @@ use crate::fault::{self, Endpoint, FaultKind, Faults, List, Manner, Struck};
 use crate::graphql::{self, Posed};
 use crate::groups::Groups;
 use crate::hostile;
-use crate::journal::Journal;
 use crate::license::{self, LicenseFacts};
 use crate::options::{CONFIGURED_URL, LinkBase, Options};
 use crate::population::Population;
@@ -24,6 +23,7 @@ use crate::random::{Purpose, draw};
 use crate::rest::{self, Asked};
 use crate::route::{self, Route};
 use crate::rows::Rows;
+use crate::script::ScriptError;
 use crate::throttle::Throttle;
 use crate::token::Presented;
 use crate::truth::Truth;
@@ -37,7 +37,6 @@ pub(crate) struct Instance {
     pub(crate) options: Options,
     pub(crate) population: Population,
     pub(crate) rows: Rows,
-    pub(crate) journal: Journal,
     /// Scheme, address and relative root, as a client on this machine reaches it.
     pub(crate) base_url: String,
     faults: Faults,
@@ -57,21 +56,24 @@ struct Incoming<'a> {
 }
 
 impl Instance {
-    pub(crate) fn new(options: Options, address: SocketAddr) -> Self {
+    /// Fails for a script that cannot be played.
+    pub(crate) fn new(options: Options, address: SocketAddr) -> Result<Self, ScriptError> {
         let base_url = format!("http://{address}{}", options.scenario.root());
         let external_url = match options.link_base {
             LinkBase::Own => base_url.clone(),
             LinkBase::Foreign => format!("{CONFIGURED_URL}{}", options.scenario.root()),
         };
-        let population = Population::new(&options, external_url);
+        let mut population = Population::new(&options, external_url);
+        if let Some(script) = &options.script {
+            population.play(script)?;
+        }
         let groups = OnceLock::new();
         if options.scenario.gitlab_com() {
             groups.get_or_init(|| Groups::new(&population));
         }
-        Self {
+        Ok(Self {
             groups,
             rows: Rows::new(&population),
-            journal: Journal::default(),
             base_url,
             faults: Faults::new(options.faults.clone()),
             throttle: options
@@ -81,16 +83,21 @@ impl Instance {
             truth: OnceLock::new(),
             population,
             options,
-        }
+        })
     }
 
     pub(crate) fn truth(&self) -> &Truth {
         self.truth.get_or_init(|| Truth::of(&self.population, self.groups(), &self.options))
     }
 
-    /// The license, when there is one.
+    /// The license in force, when there is one.
     pub(crate) fn license_facts(&self) -> Option<LicenseFacts> {
-        license::facts(&self.options, self.population.seats())
+        license::in_force(self.licenses(), self.options.today)
+    }
+
+    /// Every license that was installed, the newest first.
+    pub(crate) fn licenses(&self) -> Vec<LicenseFacts> {
+        license::installed(&self.options, &self.population)
     }
 
     /// The groups. A self-managed instance, which is mostly asked for accounts, makes them when first asked.

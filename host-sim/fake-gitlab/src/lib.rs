@@ -22,7 +22,7 @@
 //! | other paths | anybody | 302 to `/users/sign_in` |
 //!
 //! [`Options::faults`] makes it fail in the ways that [`Fault`] spells; the scenarios `hostile` and `hostile-com` play data
-//! that nobody expects. It does not play writes or TLS. Its tokens are public: see [`Tokens`]. Servers that are no GitLab and
+//! that nobody expects. [`Options::script`] and [`FakeGitlab::play`] let days pass on one address. It does not play writes or TLS. Its tokens are public: see [`Tokens`]. Servers that are no GitLab and
 //! mean harm are in [`rogue`].
 
 mod account;
@@ -49,6 +49,7 @@ pub mod rogue;
 mod route;
 mod rows;
 mod scenario;
+mod script;
 mod selection;
 mod server;
 mod throttle;
@@ -65,6 +66,7 @@ pub use journal::LoggedRequest;
 pub use license::LicenseFacts;
 pub use options::{CONFIGURED_URL, FEWEST_USERS, LicenseTerm, LinkBase, MOST_USERS, Options};
 pub use scenario::{Scenario, UnknownScenario};
+pub use script::{Change, Misfit, Renewal, Script, ScriptError};
 pub use server::{FakeGitlab, StartError, start};
 pub use token::{TokenFacts, Tokens};
 pub use truth::{CallerFacts, Counts, IdentityFacts, Truth, UserFacts};

@@ -5,14 +5,22 @@
 //! from the live one. The figures obey GitLab's rules: `maximum_user_count` is the larger of the historical peak and
 //! today's count; `overage` is counted from today's count while the license runs and from the peak afterwards, is never
 //! negative, and is 0 where `user_limit` is 0.
+//!
+//! Under a script the first license stays what it was on the first day, and the counts are those of the script's days. A
+//! peak is the largest daily count within the license's own term, up to today. The nightly count of Premium is today's, that
+//! of Ultimate the one of the evening before.
 
 use serde::Serialize;
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::calendar::{Day, Instant};
 use crate::options::{LicenseTerm, Options};
+use crate::population::Population;
 use crate::scenario::Plan;
 use crate::truth::{day, moment, optional_day};
+
+/// Row id of the license that an instance begins with; later ones count on.
+const FIRST_ID: u64 = 7;
 
 /// The facts of a license, as `GET /license` gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,43 +54,114 @@ pub struct LicenseFacts {
     pub company: Option<&'static str>,
 }
 
-/// The license of an instance on which `seats` people use a seat now; `None` where there is none.
-pub(crate) fn facts(options: &Options, seats: u64) -> Option<LicenseFacts> {
-    let plan = options.scenario.plan()?;
-    let (bought, nightly, peak) = match plan {
-        Plan::Premium => {
-            let active = seats;
-            (rounded(active - active / 16), active, active + active / 40 + 1)
-        }
-        Plan::Ultimate => {
-            let nightly = seats.saturating_sub(1);
-            (rounded(seats + seats / 8 + 10), nightly, seats + seats / 50)
-        }
+/// A license as it was bought.
+#[derive(Debug, Clone, Copy)]
+struct Bought {
+    id: u64,
+    installed: Date,
+    starts_at: Date,
+    expires_at: Option<Date>,
+    seats: u64,
+}
+
+/// GitLab's counts, as far as they concern one license.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    nightly: u64,
+    peak: u64,
+}
+
+/// The counts of a day on which `seats` people use a seat, and the peak before it.
+fn counted(plan: Plan, seats: u64) -> Counted {
+    match plan {
+        Plan::Premium => Counted { nightly: seats, peak: seats + seats / 40 + 1 },
+        Plan::Ultimate => Counted { nightly: seats.saturating_sub(1), peak: seats + seats / 50 },
+    }
+}
+
+/// The license that an instance begins with, when `seats` people use a seat on that day.
+fn first(options: &Options, plan: Plan, seats: u64, day: Date) -> Bought {
+    let bought = match plan {
+        Plan::Premium => rounded(seats - seats / 16),
+        Plan::Ultimate => rounded(seats + seats / 8 + 10),
     };
     let (age, length, limit) = match options.scenario.license_term(options) {
         LicenseTerm::Current => (200, Some(365), bought),
         LicenseTerm::Expired => (400, Some(365), bought),
         LicenseTerm::Unrestricted => (200, None, 0),
     };
-    let starts_at = options.today.saturating_sub(Duration::days(age));
+    let starts_at = day.saturating_sub(Duration::days(age));
     let expires_at = length.map(|days| starts_at.saturating_add(Duration::days(days)));
-    let expired = expires_at.is_some_and(|end| end < options.today);
-    let maximum_user_count = peak.max(nightly);
-    let counted = if expired { maximum_user_count } else { nightly };
-    Some(LicenseFacts {
-        id: 7,
+    Bought { id: FIRST_ID, installed: starts_at, starts_at, expires_at, seats: limit }
+}
+
+fn facts(plan: Plan, bought: Bought, counted: Counted, today: Date) -> LicenseFacts {
+    let Bought { id, installed, starts_at, expires_at, seats } = bought;
+    let expired = expires_at.is_some_and(|end| end < today);
+    let maximum_user_count = counted.peak.max(counted.nightly);
+    let over = if expired { maximum_user_count } else { counted.nightly };
+    LicenseFacts {
+        id,
         plan: plan.name(),
-        created_at: Instant::at(starts_at, 26_100_511).0,
+        created_at: Instant::at(installed, 26_100_511).0,
         starts_at,
         expires_at,
-        historical_max: peak,
+        historical_max: counted.peak,
         maximum_user_count,
         expired,
-        overage: if limit == 0 { 0 } else { counted.saturating_sub(limit) },
-        user_limit: limit,
-        active_users: nightly,
+        overage: if seats == 0 { 0 } else { over.saturating_sub(seats) },
+        user_limit: seats,
+        active_users: counted.nightly,
         company: (!expired).then_some("Example GmbH"),
-    })
+    }
+}
+
+/// Every license that was installed, the newest first. None on Community Edition and without a license.
+pub(crate) fn installed(options: &Options, population: &Population) -> Vec<LicenseFacts> {
+    let Some(plan) = options.scenario.plan() else { return Vec::new() };
+    let today = options.today;
+    let Some(played) = population.played() else {
+        let seats = population.seats();
+        return vec![facts(plan, first(options, plan, seats, today), counted(plan, seats), today)];
+    };
+    let seats = played.seats_at_first;
+    let first = first(options, plan, seats, played.begins);
+    let at_first = counted(plan, seats);
+    // The nightly job of Ultimate ran before anything of today happened.
+    let counted_on = match plan {
+        Plan::Premium => Some(today),
+        Plan::Ultimate => today.previous_day().filter(|eve| *eve >= played.begins),
+    };
+    let nightly = counted_on.map_or(at_first.nightly, |day| played.seats_on(day));
+    let renewals = played.renewals.iter().zip(FIRST_ID + 1..).map(|((installed, renewal), id)| Bought {
+        id,
+        installed: *installed,
+        starts_at: renewal.starts,
+        expires_at: Some(renewal.ends),
+        seats: renewal.seats,
+    });
+    let mut all: Vec<_> = std::iter::once(first)
+        .chain(renewals)
+        .map(|bought| {
+            let last_day = bought.expires_at.map_or(today, |end| end.min(today));
+            // Before the script the peak was on the first day of the first term, and every later day was like its eve.
+            let before = match (bought.starts_at <= first.starts_at, bought.starts_at < played.begins) {
+                (true, _) => at_first.peak,
+                (false, true) => at_first.nightly,
+                (false, false) => 0,
+            };
+            let peak = before.max(played.peak(bought.starts_at, last_day));
+            facts(plan, bought, Counted { nightly, peak }, today)
+        })
+        .collect();
+    all.reverse();
+    all
+}
+
+/// The one in force: the newest that has started.
+pub(crate) fn in_force(mut installed: Vec<LicenseFacts>, today: Date) -> Option<LicenseFacts> {
+    let place = installed.iter().position(|license| license.starts_at <= today)?;
+    Some(installed.swap_remove(place))
 }
 
 /// Licenses are sold in round numbers; small ones stay exact, so that a tiny instance keeps its overage.
@@ -142,9 +221,9 @@ impl Row {
     }
 }
 
-/// The body of `GET /licenses`: the license alone, without its nightly count.
-pub(crate) fn list(facts: Option<&LicenseFacts>) -> Vec<u8> {
-    let rows: Vec<_> = facts.map(|facts| Row { active_users: None, ..Row::of(facts) }).into_iter().collect();
+/// The body of `GET /licenses`: every license, without its nightly count.
+pub(crate) fn list(all: &[LicenseFacts]) -> Vec<u8> {
+    let rows: Vec<_> = all.iter().map(|facts| Row { active_users: None, ..Row::of(facts) }).collect();
     serde_json::to_vec(&rows).unwrap_or_default()
 }
 
@@ -163,7 +242,9 @@ mod tests {
 
     fn of(scenario: Scenario, license_term: LicenseTerm, seats: u64) -> Option<LicenseFacts> {
         let today = date!(2026 - 03 - 04);
-        facts(&Options { scenario, license_term, today, ..Options::default() }, seats)
+        let options = Options { scenario, license_term, today, ..Options::default() };
+        let plan = scenario.plan()?;
+        Some(facts(plan, first(&options, plan, seats, today), counted(plan, seats), today))
     }
 
     #[test]

@@ -11,6 +11,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::fault::Fault;
 use crate::scenario::Scenario;
+use crate::script::Script;
 
 /// The configured name of an instance that is called by another one. It is never resolved.
 pub const CONFIGURED_URL: &str = "https://gitlab.internal.example";
@@ -75,6 +76,8 @@ pub struct Options {
     pub cursor_headers: bool,
     /// The license's end.
     pub license_term: LicenseTerm,
+    /// What happens from day to day, shown up to [`Options::today`]. `None`: nothing, and all dates move with `today`.
+    pub script: Option<Script>,
 }
 
 impl Default for Options {
@@ -92,6 +95,7 @@ impl Default for Options {
             link_base: LinkBase::default(),
             cursor_headers: true,
             license_term: LicenseTerm::default(),
+            script: None,
         }
     }
 }

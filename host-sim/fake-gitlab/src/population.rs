@@ -2,7 +2,10 @@
 //!
 //! Keeps eight bytes for each account: its id and its row in the table of archetypes. Everything else of an account is
 //! computed when it is asked for, from the seed and the account's place, so that a million accounts cost 8 MB.
-//! Accounts are in the order of their ids, and so in the order of their creation.
+//! Accounts are in the order of their ids, and so in the order of their creation. Under a script an account keeps its
+//! place when it leaves, so that nothing else about anybody moves; those who join come at the end.
+
+mod played;
 
 use time::{Date, Duration};
 
@@ -13,6 +16,7 @@ use crate::hostile;
 use crate::options::Options;
 use crate::random::{Purpose, below};
 use crate::scenario::{Plan, Scenario};
+pub(crate) use played::{Fate, Played, last_used};
 
 /// Years of history of every instance.
 const HISTORY_DAYS: i64 = 6 * 365;
@@ -68,9 +72,11 @@ pub(crate) struct Population {
     pub(crate) external_url: String,
     slots: Vec<Slot>,
     seats: u64,
+    played: Option<Played>,
 }
 
 impl Population {
+    /// Everybody, before anything of a script has happened; see [`Population::play`].
     pub(crate) fn new(options: &Options, external_url: String) -> Self {
         let mut slots = Vec::new();
         let mut last_id = 0_u32;
@@ -108,13 +114,38 @@ impl Population {
             external_url,
             slots,
             seats: 0,
+            played: None,
         };
-        let seats = (0..population.len()).filter(|place| population.seat(*place) == Some(true)).count();
-        population.seats = u64::try_from(seats).unwrap_or(u64::MAX);
+        population.seats = population.counted_seats();
         population
     }
 
-    /// Number of accounts, bots and internal ones among them.
+    fn counted_seats(&self) -> u64 {
+        let seats = (0..self.len()).filter(|place| self.present(*place) && self.seat(*place) == Some(true)).count();
+        u64::try_from(seats).unwrap_or(u64::MAX)
+    }
+
+    /// The day on which dates depend that do not move from day to day: the first of a script, otherwise today.
+    pub(crate) fn first_day(&self) -> Date {
+        self.played.as_ref().map_or(self.today, |played| played.begins)
+    }
+
+    /// What has happened until today, when there is a script.
+    pub(crate) fn played(&self) -> Option<&Played> {
+        self.played.as_ref()
+    }
+
+    /// What a script has done to the account at a place.
+    pub(crate) fn fate(&self, place: usize) -> Option<&Fate> {
+        self.played.as_ref()?.fates.get(&place)
+    }
+
+    /// Whether the account at a place is there: one that has left is not.
+    pub(crate) fn present(&self, place: usize) -> bool {
+        self.fate(place).is_none_or(|fate| fate.present)
+    }
+
+    /// Number of places: of accounts, bots and internal ones among them, and of those who have left.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -158,6 +189,15 @@ impl Population {
 
     /// What kind of account is at a place.
     pub(crate) fn archetype(&self, place: usize) -> Archetype {
+        let original = self.original(place);
+        match self.fate(place).and_then(|fate| fate.state) {
+            Some(state) => Archetype { state, ..original },
+            None => original,
+        }
+    }
+
+    /// The same, before anything of a script has happened.
+    pub(crate) fn original(&self, place: usize) -> Archetype {
         let cast = self.cast_of(place);
         match self.scenario {
             Scenario::Hostile => hostile::archetype(cast, place),
@@ -184,7 +224,7 @@ impl Population {
 
     /// Whether an account is one of those that an administrator's walk yields.
     pub(crate) fn walked(&self, place: usize) -> bool {
-        matches!(self.archetype(place).kind, AccountKind::Human | AccountKind::ServiceAccount)
+        self.present(place) && matches!(self.archetype(place).kind, AccountKind::Human | AccountKind::ServiceAccount)
     }
 
     /// Which internal account is at a place, if one is.
@@ -206,9 +246,9 @@ impl Population {
         matches!(self.slots.get(place).map(|slot| slot.cast), Some(Cast::GroupBot))
     }
 
-    /// The place of the account with this id.
+    /// The place of the account with this id, if it is there.
     pub(crate) fn place_of(&self, id: u64) -> Option<usize> {
-        Some(self.place_from(id)).filter(|place| self.id(*place) == id && id != 0)
+        Some(self.place_from(id)).filter(|place| self.id(*place) == id && id != 0 && self.present(*place))
     }
 
     /// `using_license_seat`: `None` where the edition has no such key.
@@ -218,8 +258,12 @@ impl Population {
 
     /// When the account at a place was made. Grows with the place.
     pub(crate) fn created_at(&self, place: usize) -> Instant {
+        if let Some(joined) = self.fate(place).and_then(|fate| fate.joined) {
+            return joined;
+        }
         let place = i64::try_from(place).unwrap_or(i64::MAX);
-        let len = i64::try_from(self.len()).unwrap_or(i64::MAX).max(1);
+        let len = self.played.as_ref().map_or(self.len(), |played| played.first_joiner);
+        let len = i64::try_from(len).unwrap_or(i64::MAX).max(1);
         let recent = (len * 3 / 100).max(1);
         let old = len - recent;
         let (first_day, days, rank, of) = if place >= old {
@@ -233,7 +277,7 @@ impl Population {
         let step = u64::try_from(span / of).unwrap_or(0);
         let subject = u64::try_from(place).unwrap_or(0);
         let jitter = i64::try_from(below(self.seed, subject, Purpose::CreatedAt, step)).unwrap_or(0);
-        Instant::at(self.today.saturating_add(Duration::days(first_day)), start + jitter)
+        Instant::at(self.first_day().saturating_add(Duration::days(first_day)), start + jitter)
     }
 
     /// The account at a place, in full.

@@ -27,6 +27,7 @@ pub(crate) enum Purpose {
     Enterprise,
     AddOn,
     AddOnUse,
+    Habit,
 }
 
 impl Purpose {
@@ -52,6 +53,7 @@ impl Purpose {
             Self::Enterprise => 18,
             Self::AddOn => 19,
             Self::AddOnUse => 20,
+            Self::Habit => 21,
         }
     }
 }

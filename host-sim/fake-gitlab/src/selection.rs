@@ -138,6 +138,9 @@ impl Listing {
 impl Selection {
     /// Whether an account is in the list. The cheap conditions come first: the others make the account.
     fn admits(&self, of: &Population, place: usize) -> bool {
+        if !of.present(place) {
+            return false;
+        }
         let archetype = of.archetype(place);
         let human = archetype.kind == AccountKind::Human;
         let active = archetype.state == State::Active;

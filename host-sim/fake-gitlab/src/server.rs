@@ -1,14 +1,15 @@
 //! The listener: HTTP/1.1 with keep-alive on one address, until it is told to stop.
 //!
-//! No request can stop it: what the protocol refuses ends its own connection and nothing else. Stopping breaks off all
+//! What it plays can be changed while it listens. A request is answered to its end by what was played when it arrived; journal
+//! and count of connections go on. No request can stop it: what the protocol refuses ends its own connection and nothing else. Stopping breaks off all
 //! connections, requests in flight among them.
 
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::Request;
@@ -23,8 +24,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::Answer;
 use crate::instance::Instance;
-use crate::journal::LoggedRequest;
+use crate::journal::{Journal, LoggedRequest};
 use crate::options::{MOST_USERS, Options};
+use crate::script::ScriptError;
 use crate::token::Tokens;
 use crate::truth::Truth;
 
@@ -51,6 +53,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// [`Options::script`] contradicts itself, or is none for the scenario.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// The runtime stopped while the data was made.
     #[error("the runtime stopped while the data was made")]
     Stopped,
@@ -61,12 +66,28 @@ pub enum StartError {
 #[error("not answered on purpose")]
 struct Unanswered;
 
+/// What connections share.
+#[derive(Debug)]
+struct Stage {
+    /// What is played now.
+    instance: RwLock<Arc<Instance>>,
+    journal: Journal,
+    connections: AtomicU64,
+}
+
+impl Stage {
+    fn instance(&self) -> Arc<Instance> {
+        Arc::clone(&self.instance.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// A running stand-in. Dropping it stops it.
 #[derive(Debug)]
 pub struct FakeGitlab {
+    /// What is played, as the stage has it.
     instance: Arc<Instance>,
+    stage: Arc<Stage>,
     address: SocketAddr,
-    connections: Arc<AtomicU64>,
     /// Dropped with the handle, which tells the listener to stop.
     stop: oneshot::Sender<()>,
     listener: JoinHandle<()>,
@@ -76,22 +97,35 @@ pub struct FakeGitlab {
 ///
 /// # Errors
 /// [`StartError::Users`] for a number of accounts out of range, [`StartError::Listen`] for an address that cannot be
-/// had.
+/// had, [`StartError::Script`] for a script that cannot be played.
 pub async fn start(options: Options) -> Result<FakeGitlab, StartError> {
-    let fewest = options.scenario.fewest_users();
-    if !(fewest..=MOST_USERS).contains(&options.users) {
-        return Err(StartError::Users(options.users, fewest));
-    }
+    check(&options)?;
     let failed = |source| StartError::Listen { address: options.address, source };
     let listener = listen(options.address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    // A million accounts take a moment, which must not hold up others on this runtime.
-    let instance = tokio::task::spawn_blocking(move || Instance::new(options, address));
-    let instance = Arc::new(instance.await.map_err(|_| StartError::Stopped)?);
-    let connections = Arc::new(AtomicU64::new(0));
+    let instance = made(options, address).await?;
+    let stage = Arc::new(Stage {
+        instance: RwLock::new(Arc::clone(&instance)),
+        journal: Journal::default(),
+        connections: AtomicU64::new(0),
+    });
     let (stop, stopped) = oneshot::channel();
-    let listener = tokio::spawn(accept(listener, Arc::clone(&instance), Arc::clone(&connections), stopped));
-    Ok(FakeGitlab { instance, address, connections, stop, listener })
+    let listener = tokio::spawn(accept(listener, Arc::clone(&stage), stopped));
+    Ok(FakeGitlab { instance, stage, address, stop, listener })
+}
+
+fn check(options: &Options) -> Result<(), StartError> {
+    let fewest = options.scenario.fewest_users();
+    match (fewest..=MOST_USERS).contains(&options.users) {
+        true => Ok(()),
+        false => Err(StartError::Users(options.users, fewest)),
+    }
+}
+
+/// A million accounts take a moment, which must not hold up others on this runtime.
+async fn made(options: Options, address: SocketAddr) -> Result<Arc<Instance>, StartError> {
+    let instance = tokio::task::spawn_blocking(move || Instance::new(options, address));
+    Ok(Arc::new(instance.await.map_err(|_| StartError::Stopped)??))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -102,12 +136,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn accept(
-    listener: TcpListener,
-    instance: Arc<Instance>,
-    connections: Arc<AtomicU64>,
-    mut stopped: oneshot::Receiver<()>,
-) {
+async fn accept(listener: TcpListener, stage: Arc<Stage>, mut stopped: oneshot::Receiver<()>) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
@@ -115,8 +144,8 @@ async fn accept(
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let number = connections.fetch_add(1, Ordering::Relaxed) + 1;
-                    open.spawn(serve(stream, number, Arc::clone(&instance)));
+                    let number = stage.connections.fetch_add(1, Ordering::Relaxed) + 1;
+                    open.spawn(serve(stream, number, Arc::clone(&stage)));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -131,28 +160,29 @@ async fn accept(
     open.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, connection: u64, instance: Arc<Instance>) {
+async fn serve(stream: TcpStream, connection: u64, stage: Arc<Stage>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(connection, %error, "small answers may be late");
     }
     let service = service_fn(move |request| {
-        let instance = Arc::clone(&instance);
-        async move { answer(&instance, connection, request).await.ok_or(Unanswered) }
+        let stage = Arc::clone(&stage);
+        async move { answer(&stage, connection, request).await.ok_or(Unanswered) }
     });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(connection, %error, "a connection ended");
     }
 }
 
-async fn answer(instance: &Instance, connection: u64, request: Request<Incoming>) -> Option<Answer> {
+async fn answer(stage: &Stage, connection: u64, request: Request<Incoming>) -> Option<Answer> {
     let (request, body) = request.into_parts();
     let body = whole(body).await;
-    let number = instance.journal.arrived(connection, &request, body.as_deref().unwrap_or_default());
+    let instance = stage.instance();
+    let number = stage.journal.arrived(connection, &request, body.as_deref().unwrap_or_default());
     let answer = match body {
         Some(body) => instance.answer(number, &request, &body).await?,
         None => crate::answer::empty(http::StatusCode::PAYLOAD_TOO_LARGE),
     };
-    instance.journal.answered(number, answer.status().as_u16());
+    stage.journal.answered(number, answer.status().as_u16());
     Some(answer)
 }
 
@@ -189,7 +219,21 @@ impl FakeGitlab {
         &Tokens
     }
 
-    /// What is true on it. The first call computes it, which takes about a microsecond for each account.
+    /// Play another instance from the next request on: another day, other people, other faults. The address stays, whatever
+    /// the options say of it; requests that have arrived are still answered by what was played then. Faults and windows of
+    /// the rate limit begin anew. Takes the handle for itself, so that no truth of before is taken for one of now.
+    ///
+    /// # Errors
+    /// [`StartError::Users`] and [`StartError::Script`], as [`start`]; then everything stays as it was.
+    pub async fn play(&mut self, options: Options) -> Result<(), StartError> {
+        check(&options)?;
+        let instance = made(options, self.address).await?;
+        *self.stage.instance.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&instance);
+        self.instance = instance;
+        Ok(())
+    }
+
+    /// What is true on it now. The first call computes it, which takes about a microsecond for each account.
     #[must_use]
     pub fn truth(&self) -> &Truth {
         self.instance.truth()
@@ -198,19 +242,19 @@ impl FakeGitlab {
     /// The latest 65,536 requests, in the order of their arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.instance.journal.kept()
+        self.stage.journal.kept()
     }
 
     /// How many requests arrived.
     #[must_use]
     pub fn request_count(&self) -> u64 {
-        self.instance.journal.seen()
+        self.stage.journal.seen()
     }
 
     /// How many connections were accepted.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed)
+        self.stage.connections.load(Ordering::Relaxed)
     }
 
     /// Serialise every row that is kept (about 260,000) before it is asked for, so that a benchmark does not measure it.

@@ -27,6 +27,8 @@ pub struct Truth {
     pub enterprise: bool,
     /// The license; `None` without one and on Community Edition.
     pub license: Option<LicenseFacts>,
+    /// Every license that was installed, the newest first: one, unless a script renews it.
+    pub licenses: Vec<LicenseFacts>,
     /// Totals over `users`.
     pub counts: Counts,
     /// The administrator's walk, by ascending id. On GitLab.com, where there is no such walk: everybody.
@@ -144,10 +146,12 @@ impl Truth {
             .filter(|place| population.walked(*place))
             .map(|place| UserFacts::of(population, place))
             .collect();
+        let licenses = license::installed(options, population);
         Self {
             version: scenario.version(),
             enterprise: scenario.enterprise(),
-            license: license::facts(options, population.seats()),
+            license: license::in_force(licenses.clone(), options.today),
+            licenses,
             counts: Counts::over(&users, scenario),
             users,
             caller: CallerFacts::of(scenario),

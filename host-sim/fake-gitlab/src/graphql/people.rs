@@ -139,7 +139,7 @@ impl<'a> Resolution<'a> {
         let purchase = purchases.iter().find(|purchase| Some(&purchase.gid) == first.as_ref());
         let active = |place: usize| {
             let archetype = population.archetype(place);
-            archetype.kind == AccountKind::Human && archetype.state == State::Active
+            archetype.kind == AccountKind::Human && archetype.state == State::Active && population.present(place)
         };
         let eligible = || -> Vec<usize> {
             match group {

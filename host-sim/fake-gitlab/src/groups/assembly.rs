@@ -53,7 +53,8 @@ impl Draws<'_> {
         if self.population.owns_token(self.place) {
             return None;
         }
-        let archetype = self.population.archetype(self.place);
+        // What somebody was at first: being blocked moves nobody to another membership.
+        let archetype = self.population.original(self.place);
         let always = self.number == 0 && self.place < ALWAYS_IN_THE_FIRST;
         let share = if archetype.kind == AccountKind::ProjectBot { self.spec.share / 8 } else { self.spec.share };
         let drawn = self.below(Purpose::Participation, 100) < share;
@@ -113,7 +114,7 @@ impl Draws<'_> {
     }
 
     fn with(&self, shape: Shape, level: u8, role: Option<CustomRole>) -> Participant {
-        let today = self.population.today;
+        let today = self.population.first_day();
         let made = self.population.created_at(self.place).0;
         let days = today.to_julian_day() - made.date().to_julian_day();
         let days = self.below(Purpose::MemberSince, u64::try_from(days).unwrap_or(0).saturating_add(1));
@@ -134,7 +135,8 @@ impl Draws<'_> {
 
     fn expires_at(&self, today: Date, level: u8) -> Option<Date> {
         let days = 20 + i64::try_from(self.below(Purpose::MemberUntil, 200)).unwrap_or(0);
-        let ends = level < OWNER && self.below(Purpose::Shape, 13) == 0;
+        // A script goes on beyond such days, and plays accounts that leave, not memberships.
+        let ends = level < OWNER && self.below(Purpose::Shape, 13) == 0 && self.population.played().is_none();
         ends.then(|| today.saturating_add(Duration::days(days)))
     }
 }

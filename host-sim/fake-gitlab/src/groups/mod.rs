@@ -80,7 +80,7 @@ impl Groups {
                         candidate(population, place, population.seat(place) == Some(true), guest)
                     })
                     .collect();
-                add_ons::purchases(names, INSTANCE_PURCHASE, population.seed, population.today, &candidates)
+                add_ons::purchases(names, INSTANCE_PURCHASE, population.seed, population.first_day(), &candidates)
             }
         };
         Self { all, add_ons }
@@ -112,6 +112,12 @@ impl Group {
                 one.member_id = spec.member_ids + 3 * u64::try_from(rank).unwrap_or(0) + 1;
             }
         }
+        // Who has left takes along neither the number nor the memberships of another.
+        people.retain(|one| population.present(one.place));
+        let numbers: Vec<u64> = people.iter().map(|one| one.member_id).collect();
+        let mut members: Vec<usize> =
+            (0..people.len()).filter(|place| numbers.get(*place).is_some_and(|number| *number != 0)).collect();
+        members.sort_by_key(|place| numbers.get(*place));
         for one in &mut people {
             one.settle(&spec, population);
         }
@@ -121,7 +127,7 @@ impl Group {
         let owners = people.iter().filter(|one| one.level == OWNER && one.membership_type.is_some()).count();
         let seats = u64::try_from(billable.len()).unwrap_or(u64::MAX);
         let mut group = Self {
-            subscription: subscription::of(&spec, seats, population.today),
+            subscription: subscription::of(&spec, seats, population.first_day()),
             add_ons: Vec::new(),
             one_owner: owners == 1,
             spec,
@@ -136,7 +142,8 @@ impl Group {
                 .filter_map(|one| candidate(population, one.place, one.membership_type.is_some(), one.level == 10))
                 .collect();
             let names = population.scenario.add_ons();
-            group.add_ons = add_ons::purchases(names, GROUP_PURCHASE, population.seed, population.today, &candidates);
+            group.add_ons =
+                add_ons::purchases(names, GROUP_PURCHASE, population.seed, population.first_day(), &candidates);
         }
         group
     }

@@ -211,7 +211,7 @@ impl Participant {
             0 => self.since.saturating_sub(Duration::days(days)),
             _ => self.since.saturating_add(Duration::days(days)),
         };
-        let latest = Instant::at(population.today, 0).0;
+        let latest = Instant::at(population.first_day(), 0).0;
         shifted.min(latest).max(population.created_at(self.place).0)
     }
 

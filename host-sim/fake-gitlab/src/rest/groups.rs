@@ -93,7 +93,7 @@ fn row(asked: &Asked<'_>, target: &Target<'_>) -> Row {
         request_access_enabled: true,
         full_name,
         full_path,
-        created_at: Instant::at(population.today.saturating_sub(time::Duration::days(2_100)), 34_211_907),
+        created_at: Instant::at(population.first_day().saturating_sub(time::Duration::days(2_100)), 34_211_907),
         parent_id: target.subgroup.as_ref().map(|_| spec.id),
         organization_id: scenario.at_least(17, 0).then_some(1),
         archived: scenario.at_least(18, 0).then_some(false),

@@ -185,13 +185,13 @@ fn license(asked: &Asked<'_>, resource: &Resource) -> Result<Answer, Box<Answer>
     if asked.rank(token) != Rank::Administrator {
         return Ok(forbidden());
     }
-    let facts = asked.instance.license_facts();
     let body = match resource {
-        Resource::Licenses => crate::license::list(facts.as_ref()),
-        Resource::LicenseById(id) if facts.as_ref().is_none_or(|facts| facts.id != *id) => {
-            return Ok(answer::message(StatusCode::NOT_FOUND, "404 Not found"));
-        }
-        _ => crate::license::body(facts.as_ref()),
+        Resource::Licenses => crate::license::list(&asked.instance.licenses()),
+        Resource::LicenseById(id) => match asked.instance.licenses().iter().find(|facts| facts.id == *id) {
+            Some(facts) => crate::license::body(Some(facts)),
+            None => return Ok(answer::message(StatusCode::NOT_FOUND, "404 Not found")),
+        },
+        _ => crate::license::body(asked.instance.license_facts().as_ref()),
     };
     Ok(answer::json(StatusCode::OK, body))
 }
