@@ -219,7 +219,7 @@ fn code_is_compiled_once_and_then_read() {
     assert_eq!(id(&first), id(&second));
     // An engine of other settings never runs code that was compiled for this one.
     let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
-    let other = Engine::new(limits, EngineOptions { core_dump: true }).unwrap();
+    let other = Engine::new(limits, EngineOptions { core_dump: true, ..EngineOptions::default() }).unwrap();
     let other = other.load_through(&fs::read(component()).unwrap(), Some(&cache)).unwrap();
     assert_eq!(id(&first), id(&other));
 }

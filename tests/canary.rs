@@ -139,7 +139,8 @@ fn a_tenants_token_is_nowhere_in_what_is_anothers() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (a, b, of_a_images, of_b_images) = tracing::subscriber::with_default(subscriber.finish(), || {
         runtime.block_on(async {
-            let engine = Engine::new(Limits::default(), EngineOptions { core_dump: true }).unwrap();
+            let engine =
+                Engine::new(Limits::default(), EngineOptions { core_dump: true, ..EngineOptions::default() }).unwrap();
             let cache = CodeCache::open(&folder.path().join("code")).unwrap();
             let plugin = engine.load_through(&std::fs::read(component()).unwrap(), Some(&cache)).unwrap();
             let a = Tenant::new("a", Scenario::SelfManagedPremium, (&engine, &plugin), folder.path(), of_a).await;

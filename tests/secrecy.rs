@@ -70,7 +70,7 @@ fn not_in_the_guests_memory() {
     let stand_in = StandIn::start(Options { users: 350, ..Options::default() });
     let (url, truth) = (stand_in.url(), stand_in.gitlab.truth());
     stand_in.runtime.block_on(async {
-        let (_engine, plugin) = load(EngineOptions { core_dump: true }).await;
+        let (_engine, plugin) = load(EngineOptions { core_dump: true, ..EngineOptions::default() }).await;
         let config = configure(&plugin, &url).await;
         let network = network(&url);
         let mut cursor = None;

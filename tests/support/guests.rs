@@ -38,7 +38,10 @@ pub fn tight() -> Limits {
 /// One engine for all guests.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(Limits::default(), EngineOptions { core_dump: true }).expect("an engine"))
+    ENGINE.get_or_init(|| {
+        Engine::new(Limits::default(), EngineOptions { core_dump: true, ..EngineOptions::default() })
+            .expect("an engine")
+    })
 }
 
 /// A guest, loaded into the engine of all.

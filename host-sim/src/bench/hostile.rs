@@ -45,7 +45,7 @@ pub(super) fn limits(engine: &Limits) -> Limits {
         cpu: Duration::from_millis(500),
         wall: Duration::from_secs(2),
         batches: 200,
-        requests_per_minute: u64::MAX,
+        requests_per_minute: u64::from(u32::MAX),
         cpu_per_minute: Duration::from_secs(24 * 3_600),
         ..engine.clone()
     }

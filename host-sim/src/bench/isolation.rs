@@ -157,12 +157,9 @@ pub async fn run(
     Ok(Report { tenants, users, alone_ms, cap_bytes, alone_peak_bytes, attacks: lines, passed })
 }
 
-/// What the calls of one tenant may take of this process: guest memory, and what is copied out of it, which is there as
-/// copied, as taken apart into records, and on its way between the two; and what the host keeps for the guest.
+/// What the calls of one tenant may take of this process.
 fn calls_bytes(limits: &Limits) -> u64 {
-    let copied = limits.hostcall_bytes.saturating_mul(3);
-    let call = limits.memory_bytes.saturating_add(copied).saturating_add(limits.kept_bytes());
-    u64::try_from(call.saturating_mul(limits.calls)).unwrap_or(u64::MAX)
+    limits.call_bytes().saturating_mul(u64::try_from(limits.calls).unwrap_or(u64::MAX))
 }
 
 /// The honest tenants, ready to work at the same time.

@@ -251,7 +251,12 @@ impl From<LoadError> for CommandError {
 
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
-        Self::failed(error.to_string(), "check the memory limits of this process (`ulimit -v`)")
+        match error {
+            EngineError::Machine(_) | EngineError::NoRoom { .. } => {
+                Self::failed(error.to_string(), "check the memory limits of this process (`ulimit -v`)")
+            }
+            EngineError::Limit(_) => Self::usage(error.to_string(), "`cargo sim limits` lists the limits"),
+        }
     }
 }
 
@@ -265,7 +270,9 @@ impl From<TenantError> for CommandError {
     fn from(error: TenantError) -> Self {
         match error {
             TenantError::Tls(error) => error.into(),
-            TenantError::Ceiling { .. } => Self::usage(error.to_string(), "`cargo sim limits` lists the limits"),
+            TenantError::Ceiling { .. } | TenantError::Limit(_) => {
+                Self::usage(error.to_string(), "`cargo sim limits` lists the limits")
+            }
         }
     }
 }

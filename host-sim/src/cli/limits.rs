@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use super::error::CommandError;
 use super::terminal;
+use crate::bill::human_bytes;
+use crate::engine::INSTANCES;
 use crate::policy::limit_file::{self, LimitFileError};
-use crate::policy::limits::{Limits, Mode};
+use crate::policy::limits::{FIXED_BYTES, Limits, Mode};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = help())]
@@ -26,10 +28,26 @@ fn help() -> String {
     let others: String = others.map(|line| format!("  {:<24} {}\n", line.name, line.of)).collect();
     format!(
         "Examples:\n  cargo sim limits\n  cargo sim limits --limits tenant.toml --json\n\n\
-         A limit holds for one call. These hold for one of something else, a request with its answer:\n{others}\n\
+         A limit holds for one call. These hold for one of something else, a request with its answer:\n{others}  {:<24} process\n\n\
          A limits file holds what differs from the defaults, in the units printed:\n  memory_bytes = 33554432\n  \
-         requests = {{ value = 500, mode = \"warn\" }}"
+         requests = {{ value = 500, mode = \"warn\" }}",
+        "process_memory"
     )
+}
+
+/// What follows from the limits, and is none that a file can set: name, bytes, what of, meaning.
+fn follows(limits: &Limits) -> [(&'static str, u64, &'static str, String); 2] {
+    let fixed = human_bytes(FIXED_BYTES);
+    let (call, process) = (limits.call_bytes(), limits.process_bytes(INSTANCES));
+    [
+        ("call_memory", call, "call", "follows from these: most that one call takes of the process".to_owned()),
+        (
+            "process_memory",
+            process,
+            "process",
+            format!("follows from that: {INSTANCES} calls at once, and {fixed} beside them"),
+        ),
+    ]
 }
 
 /// The limits that `file` gives, or the defaults.
@@ -47,9 +65,11 @@ impl From<LimitFileError> for CommandError {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
-    let lines = of_tenant(args.limits.as_deref())?.lines();
+    let limits = of_tenant(args.limits.as_deref())?;
+    let follows = follows(&limits);
+    let lines = limits.lines();
     let text = if args.json {
-        let limits: serde_json::Map<String, serde_json::Value> = lines
+        let mut limits: serde_json::Map<String, serde_json::Value> = lines
             .iter()
             .map(|line| {
                 (
@@ -58,15 +78,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
                 )
             })
             .collect();
+        for (name, value, of, _) in follows {
+            limits.insert(name.to_owned(), serde_json::json!({ "value": value, "unit": "bytes", "of": of }));
+        }
         format!("{}\n", serde_json::Value::Object(limits))
     } else {
-        lines
+        let listed: String = lines
             .iter()
             .map(|line| {
                 let meaning = if line.mode == Mode::Warn { "only a word on the bill" } else { line.meaning };
-                format!("{:<24} {:>10} {:<6} {meaning}\n", line.name, line.value, line.unit)
+                format!("{:<24} {:>11} {:<6} {meaning}\n", line.name, line.value, line.unit)
             })
-            .collect()
+            .collect();
+        let follows = follows.map(|(name, value, _, meaning)| format!("{name:<24} {value:>11} bytes  {meaning}\n"));
+        listed + &follows.concat()
     };
     terminal::print(&text)?;
     Ok(ExitCode::SUCCESS)

@@ -29,24 +29,25 @@ use state::Table;
 use crate::admission::{Manifest, Refusal};
 use crate::code_cache::CodeCache;
 use crate::contract::PluginPre;
-use crate::policy::limits::Limits;
+use crate::policy::limits::{HOST_STACK, LimitError, Limits};
 use crate::tenant::pace::Floor;
 use crate::tenant::{Instances, Share};
 
 /// Length of an epoch: how often a computing guest lets others run and has its time checked.
 const EPOCH: Duration = Duration::from_millis(2);
 
-/// Instances that may exist at once in this process. A slot reserves address space, not memory.
-const INSTANCES: u32 = 64;
-
-/// Stack for the host's own frames in a call, bytes. They are deepest where results are copied.
-const HOST_STACK: usize = 1536 * 1024;
+/// Instances that may exist at once in one engine, unless [`EngineOptions::process_memory`] has fewer. A slot reserves address
+/// space, not memory.
+pub const INSTANCES: u32 = 64;
 
 /// What an engine does beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EngineOptions {
     /// Keep the guest's memory when it traps. For tests that look into it: a dump holds whatever the guest held.
     pub core_dump: bool,
+    /// Most that the process may take with this engine alone in it, bytes; none for the usual number of instances. There are then
+    /// at most so many instances as have room in it, by [`Limits::process_bytes`].
+    pub process_memory: Option<u64>,
 }
 
 /// The compiler and its pools.
@@ -70,24 +71,47 @@ pub enum LoadError {
     Compile(String),
 }
 
-/// The engine could not be made: the machine lacks what it needs.
+/// The engine could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the WebAssembly engine cannot start: {0}")]
-pub struct EngineError(String);
+pub enum EngineError {
+    /// The machine lacks what it needs.
+    #[error("the WebAssembly engine cannot start: {0}")]
+    Machine(String),
+    /// A limit is out of its range.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// There is no room for a single call.
+    #[error("a process of {cap} bytes has no room for a call: it takes {least} with one, by the limits")]
+    NoRoom {
+        /// [`EngineOptions::process_memory`].
+        cap: u64,
+        /// What would do.
+        least: u64,
+    },
+}
 
 impl Engine {
     /// Makes the engine and starts its epoch clock, which ends with it.
     ///
     /// # Errors
-    /// When address space for the pools cannot be reserved, or the processor is not supported.
+    /// When a limit is out of its range, a call has no room, address space for the pools cannot be reserved, or the processor is
+    /// not supported.
     pub fn new(limits: Limits, options: EngineOptions) -> Result<Self, EngineError> {
-        let fail = |error: wasmtime::Error| EngineError(format!("{error:#}"));
+        let fail = |error: wasmtime::Error| EngineError::Machine(format!("{error:#}"));
+        limits.check()?;
+        let count = match options.process_memory {
+            Some(cap) => match limits.instances_within(cap) {
+                0 => return Err(EngineError::NoRoom { cap, least: limits.process_bytes(1) }),
+                count => count.min(INSTANCES),
+            },
+            None => INSTANCES,
+        };
         let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(INSTANCES)
-            .total_core_instances(INSTANCES * 4)
-            .total_memories(INSTANCES)
-            .total_tables(INSTANCES * 4)
-            .total_stacks(INSTANCES)
+        pool.total_component_instances(count)
+            .total_core_instances(count.saturating_mul(4))
+            .total_memories(count)
+            .total_tables(count.saturating_mul(4))
+            .total_stacks(count)
             .max_memory_size(limits.memory_bytes)
             .table_elements(limits.table_elements);
         let mut config = Config::new();
@@ -114,8 +138,8 @@ impl Engine {
                     std::thread::sleep(EPOCH);
                 }
             })
-            .map_err(|error| EngineError(error.to_string()))?;
-        let instances = Arc::new(Instances::new(INSTANCES));
+            .map_err(|error| EngineError::Machine(error.to_string()))?;
+        let instances = Arc::new(Instances::new(count));
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self { engine, linker, limits: Arc::new(limits), instances, floor: Arc::new(Floor::new(processors)) })
     }
@@ -156,6 +180,12 @@ impl Engine {
         let start = Start { from_cache, took: started.elapsed() };
         let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
         Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, ends: None, share: None })
+    }
+
+    /// How many calls may be at work at once.
+    #[must_use]
+    pub fn instances(&self) -> u32 {
+        self.instances.count()
     }
 
     /// The limits of every call.

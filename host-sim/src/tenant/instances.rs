@@ -19,6 +19,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(crate) struct Instances {
     free: Arc<Semaphore>,
+    count: u32,
     /// How many are only for tenants that have none.
     kept: u32,
     /// Further calls wait in line for this, and the first of them for `released`.
@@ -89,10 +90,16 @@ impl Instances {
         let count = count.max(1);
         Self {
             free: Arc::new(Semaphore::new(usize::try_from(count).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS))),
+            count,
             kept: count / 4,
             line: Semaphore::new(1),
             released: Notify::new(),
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 
     /// Waits for an instance, for a call of the tenant that holds what `holding` says, or for one of nobody.

@@ -13,7 +13,7 @@
 //! Guarantees: whatever a plugin does in calls of one tenant, another tenant gets its share of instances and processors;
 //! memory is at most that of the calls that a tenant may have at once.
 //!
-//! Refuses limits beyond those that the engine's pools were made for.
+//! Refuses limits beyond those that the engine's pools were made for, and those out of their ranges.
 
 pub mod budget;
 mod instances;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::egress::{Access, Client, Network, Tape, TlsError};
 use crate::engine::{Engine, Plugin};
-use crate::policy::limits::Limits;
+use crate::policy::limits::{LimitError, Limits};
 use crate::policy::network::NetworkPolicy;
 pub(crate) use instances::Instances;
 pub(crate) use share::{Share, Turn};
@@ -51,6 +51,9 @@ pub enum TenantError {
         /// What there is.
         ceiling: usize,
     },
+    /// A limit is out of its range.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -67,6 +70,7 @@ impl Tenant {
         network: NetworkPolicy,
         ca_file: Option<&Path>,
     ) -> Result<Self, TenantError> {
+        limits.check()?;
         within(&limits, engine.limits())?;
         let share = Arc::new(Share::new(&limits, engine.floor()));
         let client = Arc::new(Client::paced(&limits, network, ca_file, Some(share.pace()))?);
@@ -147,6 +151,45 @@ mod tests {
                 assert!(tenant.is_ok_and(|tenant| tenant.free_calls() > 0), "{} = {value}", line.name);
             }
         }
+    }
+
+    /// A pool of no size, or no request in flight, used to be taken, for something else or for ever.
+    #[test]
+    fn limits_out_of_their_ranges_make_neither_engine_nor_tenant() {
+        let engine = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
+        let tenant = |limits: Limits| {
+            let made = Tenant::new(&engine, limits, NetworkPolicy::default(), None);
+            made.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let words = tenant(Limits { in_flight: 0, ..Limits::default() });
+        assert_eq!(words, "the limit in_flight cannot be 0: it is from 1 to 1000");
+        let words = tenant(Limits { calls: 1_001, ..Limits::default() });
+        assert_eq!(words, "the limit calls cannot be 1001: it is from 1 to 1000");
+        let made = Engine::new(Limits { memory_bytes: 0, ..Limits::default() }, EngineOptions::default());
+        let words = made.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(words, "the limit memory_bytes cannot be 0: it is from 65536 to 4294967296");
+    }
+
+    #[test]
+    fn a_process_has_as_many_instances_as_have_room_in_it() {
+        let limits = Limits::default();
+        let engine =
+            |cap| Engine::new(limits.clone(), EngineOptions { process_memory: cap, ..EngineOptions::default() });
+        for (cap, instances) in [
+            (None, 64),
+            (Some(u64::MAX), 64),
+            (Some(limits.process_bytes(5)), 5),
+            (Some(limits.process_bytes(6) - 1), 5),
+        ] {
+            assert_eq!(engine(cap).unwrap().instances(), instances, "{cap:?}");
+        }
+        let cap = limits.process_bytes(1);
+        assert_eq!(engine(Some(cap)).unwrap().instances(), 1);
+        let words = engine(Some(cap - 1)).err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(
+            words,
+            format!("a process of {} bytes has no room for a call: it takes {cap} with one, by the limits", cap - 1)
+        );
     }
 
     #[test]
