@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fake_gitlab::{Options, Tokens};
 use host_sim::contract::{Batch, Configuration, Failure, FieldValue, Input, explanation};
-use host_sim::egress::{Access, Client, Injection, Network, Resolve, Secret, SystemResolver};
+use host_sim::egress::{Access, Injection, Network, Resolve, Secret, SystemResolver};
 use host_sim::engine::{CallOutcome, Engine, EngineOptions, Plugin};
 use host_sim::policy::limits::Limits;
 use host_sim::policy::network::NetworkPolicy;
@@ -32,21 +32,20 @@ pub fn limits() -> Limits {
 /// Longer than all retries together, so that only a server which gives no other reason is ended by it.
 pub const WALL: Duration = Duration::from_secs(20);
 
-/// The plugin, within these limits, and the engine that keeps it.
-pub fn plugin() -> &'static Plugin {
-    static PLUGIN: OnceLock<(Engine, Plugin)> = OnceLock::new();
-    &PLUGIN
-        .get_or_init(|| {
-            let engine = Engine::new(limits(), EngineOptions::default()).unwrap();
-            let plugin = engine.load(&std::fs::read(component()).unwrap()).unwrap();
-            (engine, plugin)
-        })
-        .1
+/// The engine of all tenants, and the plugin in it.
+fn shared() -> &'static (Engine, Plugin) {
+    static SHARED: OnceLock<(Engine, Plugin)> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let engine = Engine::new(limits(), EngineOptions::default()).unwrap();
+        let plugin = engine.load(&std::fs::read(component()).unwrap()).unwrap();
+        (engine, plugin)
+    })
 }
 
-/// A tenant of the shared engine.
+/// A tenant of the shared engine, as a host has them: with its turn, its share and its client.
 pub struct Tenant {
-    client: Arc<Client>,
+    tenant: host_sim::tenant::Tenant,
+    plugin: Plugin,
 }
 
 impl Tenant {
@@ -55,24 +54,35 @@ impl Tenant {
     }
 
     pub fn with(policy: NetworkPolicy, ca_file: Option<&Path>, resolver: Arc<dyn Resolve>) -> Self {
-        Self { client: Arc::new(Client::resolving(&limits(), policy, ca_file, &resolver).unwrap()) }
+        let (engine, plugin) = shared();
+        let tenant = host_sim::tenant::Tenant::resolving(engine, limits(), policy, ca_file, &resolver).unwrap();
+        let plugin = tenant.plugin(plugin);
+        Self { tenant, plugin }
     }
 
     pub fn network(&self, url: &str) -> Network {
         let injection =
             Injection::new("authorization", "Bearer ", Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap()).unwrap();
         let grant = Grant::of(&[url.to_owned(), format!("POST {url}")], &[Origin::of_url(url).unwrap()]).unwrap();
-        Network { client: Arc::clone(&self.client), access: Access { grant, injection: Some(injection) } }
+        self.tenant.network(Access { grant, injection: Some(injection) })
     }
 
     /// One call of `collect`.
     pub async fn page(&self, url: &str) -> CallOutcome<Result<Batch, Failure>> {
-        let config = configure(url).await;
-        plugin().collect(&self.network(url), &config, None).await
+        let config = self.configure(url).await;
+        self.plugin.collect(&self.network(url), &config, None).await
     }
 
     pub fn connections_opened(&self) -> u64 {
-        self.client.connections_opened()
+        self.tenant.network(Access::default()).client.connections_opened()
+    }
+
+    async fn configure(&self, url: &str) -> Configuration {
+        let values = [
+            FieldValue { key: "host_url".to_owned(), value: Input::Text(url.to_owned()) },
+            FieldValue { key: "token".to_owned(), value: Input::SecretSet },
+        ];
+        self.plugin.configure(&values).await.result.unwrap().unwrap()
     }
 
     /// What was hostile has left nothing behind: the same tenant reads from an honest server.
@@ -81,14 +91,6 @@ impl Tenant {
         let call = self.page(&honest.base_url()).await;
         assert!(matches!(call.result, Ok(Ok(_))), "after {name}: {:?} {:?}", call.result, call.last_failure);
     }
-}
-
-pub async fn configure(url: &str) -> Configuration {
-    let values = [
-        FieldValue { key: "host_url".to_owned(), value: Input::Text(url.to_owned()) },
-        FieldValue { key: "token".to_owned(), value: Input::SecretSet },
-    ];
-    plugin().configure(&values).await.result.unwrap().unwrap()
 }
 
 /// How a call ended: in the words of the limit that ended it, or of the plugin and of the host.

@@ -80,10 +80,10 @@ impl Client {
         limits: &Limits,
         network: NetworkPolicy,
         ca_file: Option<&Path>,
-        pace: Option<Arc<Pace>>,
+        resolver: &Arc<dyn Resolve>,
+        pace: Arc<Pace>,
     ) -> Result<Self, TlsError> {
-        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
-        Self::build(limits, network, ca_file, &resolver, pace)
+        Self::build(limits, network, ca_file, resolver, Some(pace))
     }
 
     fn build(

@@ -23,7 +23,7 @@ mod share;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::egress::{Access, Client, Network, Tape, TlsError};
+use crate::egress::{Access, Client, Network, Resolve, SystemResolver, Tape, TlsError};
 use crate::engine::{Engine, Plugin};
 use crate::policy::limits::{LimitError, Limits};
 use crate::policy::network::NetworkPolicy;
@@ -70,10 +70,25 @@ impl Tenant {
         network: NetworkPolicy,
         ca_file: Option<&Path>,
     ) -> Result<Self, TenantError> {
+        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
+        Self::resolving(engine, limits, network, ca_file, &resolver)
+    }
+
+    /// The same, with names looked up by `resolver`.
+    ///
+    /// # Errors
+    /// [`TenantError`].
+    pub fn resolving(
+        engine: &Engine,
+        limits: Limits,
+        network: NetworkPolicy,
+        ca_file: Option<&Path>,
+        resolver: &Arc<dyn Resolve>,
+    ) -> Result<Self, TenantError> {
         limits.check()?;
         within(&limits, engine.limits())?;
         let share = Arc::new(Share::new(&limits, engine.floor()));
-        let client = Arc::new(Client::paced(&limits, network, ca_file, Some(share.pace()))?);
+        let client = Arc::new(Client::paced(&limits, network, ca_file, resolver, share.pace())?);
         Ok(Self { limits: Arc::new(limits), client, share })
     }
 
