@@ -53,7 +53,7 @@ fn options_that_scripts_use_are_there() {
         ("test", &both[..]),
         ("collect", &both[..]),
         ("collect", &["--format <FORMAT>", "--out <FILE>", "--resume <FILE>"][..]),
-        ("build", &["--out <FILE>"][..]),
+        ("build", &["--out <FILE>", "--example <NAME>"][..]),
         ("inspect", &["--json", "[FILE]"][..]),
         ("fake-gitlab", &stand_in[..]),
     ] {

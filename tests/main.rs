@@ -26,6 +26,7 @@ mod component;
 mod contained;
 mod demo;
 mod egress;
+mod example_plugin;
 mod fault_table;
 mod guest_build;
 mod hostile;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 /// Every Rust file of the workspace.
 fn sources() -> Vec<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut folders: Vec<PathBuf> = ["src", "host-sim", "tests"].iter().map(|name| workspace.join(name)).collect();
+    let mut folders: Vec<PathBuf> =
+        ["src", "host-sim", "tests", "examples"].iter().map(|name| workspace.join(name)).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -77,7 +78,14 @@ fn the_lint_is_on_in_every_package() {
     let read = |path: &str| std::fs::read_to_string(workspace.join(path)).unwrap();
     assert!(read("Cargo.toml").contains(&format!("\n{}_code = \"deny\"\n", ["un", "safe"].concat())));
     assert!(read("tests/guests/Cargo.toml").contains(&format!("\n{}_code = \"deny\"\n", ["un", "safe"].concat())));
-    for package in ["Cargo.toml", "host-sim/Cargo.toml", "host-sim/fake-gitlab/Cargo.toml"] {
+    assert!(read("examples/Cargo.toml").contains(&format!("\n{}_code = \"deny\"\n", ["un", "safe"].concat())));
+    for package in [
+        "Cargo.toml",
+        "host-sim/Cargo.toml",
+        "host-sim/fake-gitlab/Cargo.toml",
+        "examples/kit/Cargo.toml",
+        "examples/csv-seats/Cargo.toml",
+    ] {
         assert!(read(package).contains("\n[lints]\nworkspace = true"), "{package}");
     }
 }

@@ -23,7 +23,16 @@ impl Listener {
         })
     }
 
-    /// The same, but keeps the connection open, so that what `response` lacks is still awaited.
+    /// Answers every connection's first request with what `answer` makes of its head, and closes.
+    pub fn choosing(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::start(move |mut stream| {
+            if let Some(head) = head(&mut stream) {
+                let _ = stream.write_all(&answer(&head));
+            }
+        })
+    }
+
+    /// Answers as `answering`, but keeps the connection open, so that what `response` lacks is still awaited.
     pub fn holding(response: impl Into<Vec<u8>>) -> Self {
         let response = response.into();
         Self::start(move |mut stream| {
@@ -91,13 +100,18 @@ impl Listener {
 
 /// Reads to the end of a request's head; false if it never comes.
 fn read_head(stream: &mut TcpStream) -> bool {
+    head(stream).is_some()
+}
+
+/// The head of a request, if it comes.
+fn head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut buffer = [0; 4096];
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
         match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return false,
+            Ok(0) | Err(_) => return None,
             Ok(read) => head.extend_from_slice(&buffer[..read]),
         }
     }
-    true
+    Some(String::from_utf8_lossy(&head).into_owned())
 }

@@ -1,4 +1,4 @@
-//! TLS in front of a stand-in, with a certificate made for the test.
+//! TLS in front of a server, with a certificate made for the test.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 
 use super::StandIn;
 
-/// A TLS port that leads to a stand-in.
+/// A TLS port that leads to a server.
 pub struct TlsFront {
     pub address: SocketAddr,
     authority: String,
@@ -19,6 +20,11 @@ pub struct TlsFront {
 impl TlsFront {
     /// Listens with a certificate for `name`, signed by an authority that nobody knows.
     pub fn start(stand_in: &StandIn, name: &str) -> Self {
+        Self::before(stand_in.gitlab.address(), &stand_in.runtime, name)
+    }
+
+    /// The same, to any server.
+    pub fn before(behind: SocketAddr, runtime: &Runtime, name: &str) -> Self {
         let authority_key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![]).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,10 +45,9 @@ impl TlsFront {
             )
             .expect("a certificate that fits its key");
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-        let behind = stand_in.gitlab.address();
-        let listener = stand_in.runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("an address");
-        stand_in.runtime.spawn(async move {
+        runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! `build`: the component.
+//! `build`: the component, or that of an example.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,10 @@ use crate::plugin_build::{self, BuildOptions};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where to write the component [default: plugin/gitlab_seats.wasm in the target folder]
+    /// Build this plugin of `examples` instead of the one for GitLab
+    #[arg(long, value_name = "NAME")]
+    example: Option<String>,
+    /// Where to write the component [default: plugin/gitlab_seats.wasm in the target folder, or the example's name]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// How to come by a compiler: auto, installed, rustup, distribution
@@ -20,8 +23,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
-    let built =
-        plugin_build::build(&BuildOptions { out: args.out.clone(), way: args.compiler, ..BuildOptions::default() })?;
+    let options = BuildOptions { out: args.out.clone(), way: args.compiler, ..BuildOptions::default() };
+    let built = match &args.example {
+        Some(name) => plugin_build::build_example(name, &options)?,
+        None => plugin_build::build(&options)?,
+    };
     let manifest = &built.manifest;
     terminal::print(&format!(
         "component  {}\nsize       {} ({} bytes)\nsha256     {}\nimports    {}\n",

@@ -220,6 +220,9 @@ impl From<CollectionError> for CommandError {
 impl From<BuildError> for CommandError {
     fn from(error: BuildError) -> Self {
         let hint = match &error {
+            BuildError::NoExample { known, .. } => {
+                return Self::usage(error.to_string(), format!("there are: {}", known.join(", ")));
+            }
             BuildError::Toolchain(error) => error.hint(),
             BuildError::Compile => "the compiler's own words are above".to_owned(),
             BuildError::Cargo(_) => "install Rust, for example with rustup".to_owned(),

@@ -1,9 +1,10 @@
-//! Building the GitLab plugin, on any machine that has Rust.
+//! Building the GitLab plugin, and others beside it, on any machine that has Rust.
 //!
 //! Three steps: find a compiler for the guest's target ([`toolchain`]), compile the crate into a core module, and wrap
 //! the module into a component, whose import list is then exactly what the plugin uses. Each step says in one line what
 //! it does. Cargo decides what is fresh, so a second build takes a second.
 
+mod examples;
 mod guests;
 mod names;
 pub mod toolchain;
@@ -12,6 +13,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+pub use examples::{build_example, examples};
 pub use guests::{Guest, build_guests, guest_sources};
 use toolchain::{GuestToolchain, ToolchainError, Way};
 
@@ -47,6 +49,14 @@ pub enum BuildError {
     /// It would not be loaded.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// There is no such plugin to build.
+    #[error("there is no example `{name}`")]
+    NoExample {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// A file cannot be read or written.
     #[error("{} cannot be {verb}: {source}", path.display())]
     File {
@@ -62,7 +72,7 @@ pub enum BuildError {
 /// What to build and where to.
 #[derive(Debug, Clone, Default)]
 pub struct BuildOptions {
-    /// The component's file; by default `plugin/gitlab_seats.wasm` in the target folder.
+    /// The component's file; by default `plugin/gitlab_seats.wasm` in the target folder, or the example's own name there.
     pub out: Option<PathBuf>,
     /// How to come by a compiler.
     pub way: Way,
@@ -107,10 +117,14 @@ pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
     let workspace = workspace();
     let target_folder = target_folder(&workspace);
     let module = compile(&toolchain, &workspace, &target_folder, &options.kept_back)?;
-    let component = componentize(&module, CRATE)?;
+    admitted(&module, CRATE, options.out.clone().unwrap_or_else(|| default_path(&target_folder)))
+}
+
+/// Wraps the module of a crate, and writes it where a host that would load it finds it.
+fn admitted(module: &[u8], krate: &str, path: PathBuf) -> Result<Built, BuildError> {
+    let component = componentize(module, krate)?;
     let manifest = Manifest::read(&component, Limits::default().component_bytes)?;
     manifest.admit()?;
-    let path = options.out.clone().unwrap_or_else(|| default_path(&target_folder));
     write(&path, &component)?;
     Ok(Built { path, manifest })
 }
