@@ -5,6 +5,7 @@
 //!
 //! Data flows one way: [`record`]s → [`store`] (staged, then a snapshot) → [`allocation`] and [`reports`].
 
+pub mod allocation;
 pub mod calendar;
 pub mod journey;
 pub mod record;
@@ -13,3 +14,4 @@ mod samples;
 pub mod schedule;
 pub mod store;
 pub mod table;
+pub mod view;

@@ -183,6 +183,27 @@ impl Company {
         run_no
     }
 
+    /// A second approved source of the tenant, with the same records as the first has now; its server is `Second`.
+    pub(crate) fn second(&self) -> i64 {
+        let entered = Entered { source_key: "https://second.example.com", display_name: "Second", ..ENTERED };
+        let source_no = approved_as(&self.store, "acme", &entered);
+        let run_no = self.store.begin_run(self.act(), "acme", source_no, Cause::Approval).unwrap().run_no;
+        self.store.finish_run(self.act(), run_no, None, &self.records(), &summary("complete")).unwrap();
+        source_no
+    }
+
+    pub(crate) fn user(&mut self, id: &'static str) -> &mut User<'static> {
+        self.users.get_mut(id).unwrap()
+    }
+
+    pub(crate) fn seat(&mut self, pool: &'static str, id: &'static str) -> &mut Assignment<'static> {
+        self.seats.entry((pool, id)).or_insert_with(|| seat(pool, id))
+    }
+
+    pub(crate) fn pool(&mut self, id: &'static str) -> &mut Pool<'static> {
+        self.pools.entry(id).or_insert_with(|| pool(id))
+    }
+
     /// The first column of a query, as text.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         let reader = self.store.reader().unwrap();
@@ -197,8 +218,12 @@ impl Company {
 
 /// A source that has gone the whole way.
 pub(crate) fn approved(store: &Store, tenant: &str) -> i64 {
+    approved_as(store, tenant, &ENTERED)
+}
+
+pub(crate) fn approved_as(store: &Store, tenant: &str, entered: &Entered<'_>) -> i64 {
     let act = Act { actor: "test", now: START };
-    let source_no = store.add_source(act, tenant, &ENTERED, "sealed").unwrap().source_no;
+    let source_no = store.add_source(act, tenant, entered, "sealed").unwrap().source_no;
     store.note_test(act, tenant, source_no, "{}", true).unwrap();
     store.save_source(act, tenant, source_no).unwrap();
     store.approve_source(act, tenant, source_no).unwrap().0.source_no

@@ -245,7 +245,10 @@ CREATE TABLE person (
     erased            INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source_no, user_id)
 ) STRICT;
+-- Allocation's orders, so that its first page reads no more than it shows. Text that is none sorts first, as ''.
 CREATE INDEX person_by_name ON person (tenant_no, username, person_no);
+CREATE INDEX person_by_display_name ON person (tenant_no, coalesce(display_name, ''), person_no);
+CREATE INDEX person_by_email ON person (tenant_no, coalesce(email, ''), person_no);
 
 CREATE TABLE person_past (
     person_no         INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
@@ -282,11 +285,16 @@ CREATE TABLE seat (
     first_seen_on        TEXT NOT NULL,
     -- `assigned_on`, else `first_seen_on`: what Allocation sorts by.
     start_on             TEXT NOT NULL GENERATED ALWAYS AS (coalesce(assigned_on, first_seen_on)) STORED,
+    -- The earlier of `ends_on` and the end of the pool's term, written with each snapshot: what Allocation sorts by.
+    end_on               TEXT,
     from_run             INTEGER NOT NULL,
     PRIMARY KEY (pool_no, person_no)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seat_of_person ON seat (person_no);
-CREATE INDEX seat_by_start ON seat (tenant_no, start_on, person_no);
+-- Allocation's orders: of what is held alone, since those who hold none may be many more.
+CREATE INDEX seat_by_start ON seat (tenant_no, start_on, person_no) WHERE consumes_seat IS NOT 0;
+CREATE INDEX seat_by_end ON seat (tenant_no, coalesce(end_on, ''), person_no) WHERE consumes_seat IS NOT 0;
+CREATE INDEX seat_by_role ON seat (tenant_no, coalesce(role, ''), person_no) WHERE consumes_seat IS NOT 0;
 
 CREATE TABLE seat_past (
     pool_no              INTEGER NOT NULL REFERENCES pool ON DELETE CASCADE,
@@ -317,7 +325,7 @@ CREATE TABLE seat_event (
     kind      TEXT NOT NULL CHECK (kind IN ('found', 'taken', 'left')),
     on_day    TEXT NOT NULL
 ) STRICT;
-CREATE INDEX seat_event_of_pool ON seat_event (pool_no, on_day);
+CREATE INDEX seat_event_of_pool ON seat_event (pool_no, on_day, kind);
 CREATE INDEX seat_event_of_person ON seat_event (person_no);
 CREATE INDEX seat_event_of_run ON seat_event (run_no);
 

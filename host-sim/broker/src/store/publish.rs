@@ -230,6 +230,13 @@ const FIGURES: &str = "
         (SELECT count(*) FROM seat h WHERE h.pool_no = l.pool_no AND h.consumes_seat IS 1)
     FROM stage_pool s JOIN pool l ON l.source_no = :source AND l.pool_id = s.pool_id WHERE s.run_no = :run";
 
+/// When each seat ends: with the assignment or with the pool's term, whichever is earlier.
+const ENDS: &str = "
+    UPDATE seat SET end_on = min(coalesce(seat.ends_on, f.term_end), coalesce(f.term_end, seat.ends_on))
+    FROM pool_figures f
+    WHERE f.run_no = :run AND f.pool_no = seat.pool_no
+      AND seat.end_on IS NOT min(coalesce(seat.ends_on, f.term_end), coalesce(f.term_end, seat.ends_on))";
+
 /// Days later than the latest that is known; an earlier one was entered when it was the latest.
 const DAYS_OF_ACCOUNTS: &str = "
     INSERT OR IGNORE INTO temp.new_day
@@ -294,6 +301,7 @@ impl Snapshot<'_> {
         self.execute(transaction, SEATS_NOW)?;
         self.execute(transaction, SEATS_NEW)?;
         self.execute(transaction, FIGURES)?;
+        self.execute(transaction, ENDS)?;
         self.activity(transaction)
     }
 
