@@ -9,6 +9,7 @@ pub mod allocation;
 pub mod calendar;
 pub mod journey;
 pub mod record;
+pub mod reports;
 #[cfg(test)]
 mod samples;
 pub mod schedule;

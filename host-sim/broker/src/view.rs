@@ -13,9 +13,9 @@
 //! Refuses sources that are not approved, whatever is asked for.
 
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
-use time::Date;
+use time::{Date, Duration};
 
-use crate::calendar::day_text;
+use crate::calendar::{day_of, day_text};
 use crate::store::{Store, StoreError, tenants};
 
 /// Which moment of the past.
@@ -78,7 +78,6 @@ pub(crate) struct SourceAt {
 
 /// A pool at that moment.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "read by the reports")]
 pub(crate) struct PoolAt {
     pub(crate) pool_no: i64,
     pub(crate) source_no: i64,
@@ -254,4 +253,33 @@ fn pools_of(reader: &Connection, source: &SourceAt) -> Result<Vec<PoolAt>, Store
         })
     })?;
     Ok(pools.collect::<Result<_, _>>()?)
+}
+
+/// Days from the first to the last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// The first day.
+    pub from: Date,
+    /// The last day.
+    pub to: Date,
+}
+
+impl Period {
+    /// The `days` days that end with `to`; at least one.
+    #[must_use]
+    pub fn ending(to: Date, days: u32) -> Self {
+        Self { from: days_before(to, days.saturating_sub(1)), to }
+    }
+}
+
+/// The day `days` before, or the first that can be written.
+#[must_use]
+pub(crate) fn days_before(day: Date, days: u32) -> Date {
+    let first = Date::from_ordinal_date(1, 1).unwrap_or(Date::MIN);
+    day.checked_sub(Duration::days(i64::from(days))).map_or(first, |earlier| earlier.max(first))
+}
+
+/// Whole days from one day to a later one, both as the store writes them.
+pub(crate) fn days_between(from: &str, to: Date) -> Option<i64> {
+    Some((to - day_of(from)?).whole_days())
 }

@@ -7,6 +7,7 @@
 //! | [`runs`] | each time a source was read: begun, page by page, ended |
 //! | `staging` | the pages of a run under way, merged by key as the contract says |
 //! | `publish` | a whole run as the new snapshot, in one transaction |
+//! | [`prices`] | what a seat costs |
 //! | [`audit`] | who did what |
 //!
 //! Guarantees: readers see the last whole snapshot, or the one before until the new one is whole. A page is applied with
@@ -17,6 +18,7 @@
 
 pub mod audit;
 mod people;
+pub mod prices;
 mod publish;
 pub mod runs;
 pub mod sources;
