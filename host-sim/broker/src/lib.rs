@@ -6,6 +6,7 @@
 //! Data flows one way: [`record`]s → [`store`] (staged, then a snapshot) → [`allocation`] and [`reports`].
 
 pub mod allocation;
+pub mod bench_store;
 pub mod calendar;
 pub mod journey;
 pub mod record;

@@ -1,0 +1,175 @@
+//! How long it takes.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use time::Date;
+
+use crate::allocation::{self, Query, Sort};
+use crate::reports::{activity, ledger, sizing, unused};
+use crate::store::{Store, StoreError};
+use crate::table::{Column, Kind, Row, Value, column};
+use crate::view::{At, Filter, Period, days_before};
+
+/// Allocation's first page, in every order.
+const PAGE: Duration = Duration::from_millis(50);
+/// What goes through all rows of a tenant.
+const REPORT: Duration = Duration::from_secs(2);
+/// Rows of a page.
+const ROWS: u32 = 100;
+/// The figure is the median of so many.
+const TIMES: usize = 5;
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Figure {
+    /// What was done.
+    pub what: String,
+    /// The median time, microseconds.
+    pub took_us: i64,
+    /// The bound, microseconds; none: it is only told.
+    pub bound_us: Option<i64>,
+    /// What came of it: rows.
+    pub rows: i64,
+}
+
+impl Figure {
+    /// Whether it is within its bound.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.bound_us.is_none_or(|bound| self.took_us <= bound)
+    }
+}
+
+impl Row for Figure {
+    const COLUMNS: &'static [Column] = &[
+        column("what", Kind::Text),
+        column("took_us", Kind::Integer),
+        column("bound_us", Kind::Integer),
+        column("rows", Kind::Integer),
+    ];
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.what.as_str().into(), self.took_us.into(), self.bound_us.into(), self.rows.into()]
+    }
+}
+
+struct Table(Vec<Figure>);
+
+impl Table {
+    fn time(
+        &mut self,
+        what: String,
+        bound: Option<Duration>,
+        act: impl Fn() -> Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut times = Vec::new();
+        let mut rows = 0;
+        for _ in 0..TIMES {
+            let begun = Instant::now();
+            rows = act()?;
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let median = times.get(TIMES / 2).copied().unwrap_or_default();
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.0.push(Figure { what, took_us: micros(median), bound_us: bound.map(micros), rows });
+        Ok(())
+    }
+}
+
+/// Asks for everything, again and again. `today` is the day until which the store was filled; the file should be in the
+/// system's cache, as it is after filling.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn measure(store: &Store, tenant: &str, today: Date) -> Result<Vec<Figure>, StoreError> {
+    let mut table = Table(Vec::new());
+    pages(&mut table, store, tenant)?;
+    slower_pages(&mut table, store, tenant, today)?;
+    reports(&mut table, store, tenant, today)?;
+    Ok(table.0)
+}
+
+fn pages(table: &mut Table, store: &Store, tenant: &str) -> Result<(), StoreError> {
+    let first = |query: &Query| allocation::page(store, tenant, query, ROWS, None).map(|page| page.total);
+    table.time("allocation, first page".to_owned(), Some(PAGE), || first(&Query::default()))?;
+    for sort in Sort::ALL {
+        for descending in [false, true] {
+            let query = Query { sort, descending, ..Query::default() };
+            let way = if descending { "descending" } else { "ascending" };
+            table.time(format!("allocation by {}, {way}", sort.name()), Some(PAGE), || first(&query))?;
+        }
+    }
+    let page = allocation::page(store, tenant, &Query::default(), ROWS, None)?;
+    table.time("allocation, second page".to_owned(), Some(PAGE), || {
+        allocation::page(store, tenant, &Query::default(), ROWS, page.next.as_deref()).map(|page| page.total)
+    })
+}
+
+/// Pages for which all rows have to be looked at.
+fn slower_pages(table: &mut Table, store: &Store, tenant: &str, today: Date) -> Result<(), StoreError> {
+    let first = |query: &Query| allocation::page(store, tenant, query, ROWS, None).map(|page| page.total);
+    let last = Query { descending: true, ..Query::default() };
+    let somebody = allocation::page(store, tenant, &last, 1, None)?.rows.pop().map_or_else(String::new, |row| row.user);
+    for (what, wanted) in [("one person", somebody.as_str()), ("many people", "user.k"), ("nobody", "no such")] {
+        let query = Query { user: Some(wanted.to_owned()), ..Query::default() };
+        table.time(format!("allocation, search that finds {what}"), Some(REPORT), || first(&query))?;
+    }
+    let start = allocation::Days { from: Some(days_before(today, 20)), to: None };
+    let query = Query { start, ..Query::default() };
+    table.time("allocation that started in 20 days".to_owned(), Some(REPORT), || first(&query))?;
+    // These have no bound: they are asked for rarely, and sort all there is.
+    let query = Query { obsolete: true, ..Query::default() };
+    table.time("allocation with what is over".to_owned(), None, || first(&query))?;
+    let query = Query { at: Some(At::Day(days_before(today, 10))), ..Query::default() };
+    table.time("allocation ten days ago".to_owned(), None, || first(&query))?;
+    table.time("allocation, every row".to_owned(), None, || {
+        allocation::each(store, tenant, &Query::default(), |_| Ok::<_, StoreError>(()))
+    })
+}
+
+fn reports(table: &mut Table, store: &Store, tenant: &str, today: Date) -> Result<(), StoreError> {
+    let ninety = activity::Query { filter: Filter::default(), period: Period::ending(today, 90), at: None };
+    let counted = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let bound = Some(REPORT);
+    table.time("user activity trends, accounts by day".to_owned(), bound, || {
+        activity::daily(store, tenant, &ninety).map(|days| counted(days.len()))
+    })?;
+    table.time("user activity trends, ranking".to_owned(), bound, || {
+        activity::ranking(store, tenant, &ninety, 0, rows).map(|ranking| ranking.total)
+    })?;
+    table.time("user activity trends, pools".to_owned(), bound, || {
+        activity::usage(store, tenant, &ninety).map(|points| counted(points.len()))
+    })?;
+    let now = unused::Query::default();
+    table.time("expired or unused licenses, first page".to_owned(), bound, || {
+        unused::page(store, tenant, &now, today, 0, rows).map(|page| page.total.unsigned_abs())
+    })?;
+    table.time("expired or unused licenses, counts".to_owned(), bound, || {
+        unused::summary(store, tenant, &now, today).map(|pools| counted(pools.len()))
+    })?;
+    table.time("seat ledger, balances".to_owned(), bound, || {
+        ledger::balances(store, tenant, &ninety).map(|pools| counted(pools.len()))
+    })?;
+    table.time("seat ledger, first page of events".to_owned(), bound, || {
+        ledger::events(store, tenant, &ninety, 0, rows).map(|events| counted(events.len()))
+    })?;
+    table.time("right-sizing and cost".to_owned(), bound, || {
+        sizing::sizing(store, tenant, &now, today).map(|pools| counted(pools.len()))
+    })?;
+    let (then, day) = (At::Day(days_before(today, 10)), days_before(today, 10));
+    let before = unused::Query { at: Some(then), ..unused::Query::default() };
+    table.time("expired or unused licenses ten days ago, counts".to_owned(), None, || {
+        unused::summary(store, tenant, &before, day).map(|pools| counted(pools.len()))
+    })?;
+    let before = activity::Query { at: Some(then), ..ninety.clone() };
+    table.time("user activity trends ten days ago, ranking".to_owned(), None, || {
+        activity::ranking(store, tenant, &before, 0, rows).map(|ranking| ranking.total)
+    })?;
+    table.time("seat ledger ten days ago, balances".to_owned(), None, || {
+        ledger::balances(store, tenant, &before).map(|pools| counted(pools.len()))
+    })
+}
