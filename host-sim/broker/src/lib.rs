@@ -8,6 +8,7 @@
 pub mod allocation;
 pub mod bench_store;
 pub mod calendar;
+pub mod export;
 pub mod journey;
 pub mod record;
 pub mod reports;

@@ -1,0 +1,253 @@
+//! Stored tables, row by row: what there is, and what happened.
+//!
+//! | table | one row is | `at` |
+//! | --- | --- | --- |
+//! | `pools` | a pool with its figures | yes |
+//! | `people` | an account | yes |
+//! | `runs` | a run | |
+//! | `events` | a seat found, taken or left | |
+//! | `alerts` | an alert, open or cleared | |
+//! | `audit` | what somebody did | |
+//!
+//! Everything of one export is of one moment of the store. Of a source is shown its newest snapshot, or with `at` the newest
+//! of that day, or of that run, or before; a source that has none then is not shown. Names of sources and pools have no
+//! history: they are those of now.
+//!
+//! Refuses sources that are not approved, and `at` where there are no snapshots.
+
+mod log;
+mod people;
+mod pools;
+
+use std::io::Write;
+
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+use time::Date;
+
+pub use self::log::{AlertRow, AuditRow, EventRow, RunRow};
+pub use self::people::PersonRow;
+pub use self::pools::PoolRow;
+use super::{ExportError, Format, Writer};
+use crate::calendar::day_text;
+use crate::store::{Store, StoreError, sources, tenants};
+use crate::table::Row;
+
+/// Which moment of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The end of a day.
+    Day(Date),
+    /// A snapshot, by the number of its run.
+    Run(i64),
+}
+
+/// What of a table is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Whose rows.
+    pub tenant: &'a str,
+    /// Of one source; none: of all.
+    pub source_no: Option<i64>,
+    /// None: now.
+    pub at: Option<At>,
+}
+
+/// A stored table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// [`PoolRow`].
+    Pools,
+    /// [`PersonRow`].
+    People,
+    /// [`RunRow`].
+    Runs,
+    /// [`EventRow`].
+    Events,
+    /// [`AlertRow`].
+    Alerts,
+    /// [`AuditRow`].
+    Audit,
+}
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Pools, Self::People, Self::Runs, Self::Events, Self::Alerts, Self::Audit];
+
+    /// The name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pools => "pools",
+            Self::People => "people",
+            Self::Runs => "runs",
+            Self::Events => "events",
+            Self::Alerts => "alerts",
+            Self::Audit => "audit",
+        }
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// Writes the table in one go.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn export<W: Write + Send>(
+        self,
+        store: &Store,
+        query: &Query<'_>,
+        format: Format,
+        out: W,
+    ) -> Result<W, ExportError> {
+        match self {
+            Self::Pools => write::<PoolRow, W>(store, query, format, out),
+            Self::People => write::<PersonRow, W>(store, query, format, out),
+            Self::Runs => write::<RunRow, W>(store, query, format, out),
+            Self::Events => write::<EventRow, W>(store, query, format, out),
+            Self::Alerts => write::<AlertRow, W>(store, query, format, out),
+            Self::Audit => write::<AuditRow, W>(store, query, format, out),
+        }
+    }
+}
+
+fn write<R: Stored, W: Write + Send>(
+    store: &Store,
+    query: &Query<'_>,
+    format: Format,
+    out: W,
+) -> Result<W, ExportError> {
+    let mut writer = Writer::of::<R>(format, out)?;
+    R::each(store, query, |row| writer.row(&row))?;
+    writer.finish()
+}
+
+/// A row of the store.
+pub trait Stored: Row + Sized {
+    /// Hands over the rows one by one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] tenant, source or snapshot; [`StoreError::Invalid`] for `at` where there are no snapshots; what
+    /// `each` says.
+    fn each(
+        store: &Store,
+        query: &Query<'_>,
+        each: impl FnMut(Self) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError>;
+}
+
+/// A row whose columns are named as in the query that reads it.
+macro_rules! stored_row {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty => $kind:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl crate::table::Row for $name {
+            const COLUMNS: &'static [crate::table::Column] =
+                &[$(crate::table::column(stringify!($field), crate::table::Kind::$kind),)*];
+
+            fn values(&self) -> Vec<crate::table::Value> {
+                vec![$(self.$field.clone().into(),)*]
+            }
+        }
+
+        impl $name {
+            fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $($field: row.get(stringify!($field))?,)* })
+            }
+        }
+    };
+}
+use stored_row;
+
+/// A source at the moment that was asked for.
+struct SourceAt {
+    source_no: i64,
+    run_no: i64,
+    taken_on: String,
+    historic: bool,
+}
+
+/// The reader, in a transaction which ends with it, and the sources at the moment.
+fn view(store: &Store, query: &Query<'_>) -> Result<(Connection, Vec<SourceAt>), StoreError> {
+    let reader = store.reader()?;
+    reader.execute_batch("BEGIN")?;
+    let tenant_no = tenants::by_name(&reader, query.tenant)?.tenant_no;
+    if let Some(source_no) = query.source_no {
+        sources::by_no(&reader, query.tenant, source_no)?;
+    }
+    let (day, run_no) = match query.at {
+        None => (None, None),
+        Some(At::Day(day)) => (Some(day_text(day)), None),
+        Some(At::Run(run_no)) => (None, Some(run_no)),
+    };
+    let mut statement = reader.prepare(
+        "SELECT s.source_no, r.run_no, r.taken_on, r.run_no <> s.snapshot_run
+         FROM source s JOIN run r ON r.run_no =
+              (SELECT max(x.run_no) FROM run x WHERE x.source_no = s.source_no AND x.state = 'complete'
+               AND (:run IS NULL OR x.run_no <= :run) AND (:day IS NULL OR x.taken_on <= :day))
+         WHERE s.tenant_no = :tenant AND (:source IS NULL OR s.source_no = :source)
+           AND s.state IN ('active', 'problem', 'unreachable') ORDER BY s.source_no",
+    )?;
+    let bound = named_params! { ":day": day, ":run": run_no, ":tenant": tenant_no, ":source": query.source_no };
+    let sources: Vec<_> = statement
+        .query_map(bound, |row| {
+            Ok(SourceAt { source_no: row.get(0)?, run_no: row.get(1)?, taken_on: row.get(2)?, historic: row.get(3)? })
+        })?
+        .collect::<Result<_, _>>()?;
+    drop(statement);
+    snapshot_exists(&reader, query, tenant_no, &sources)?;
+    Ok((reader, sources))
+}
+
+fn snapshot_exists(
+    reader: &Connection,
+    query: &Query<'_>,
+    tenant_no: i64,
+    sources: &[SourceAt],
+) -> Result<(), StoreError> {
+    let name = match query.at {
+        None => return Ok(()),
+        Some(At::Day(_)) if !sources.is_empty() => return Ok(()),
+        Some(At::Day(day)) => format!("of {} or before", day_text(day)),
+        Some(At::Run(run_no)) => {
+            let found = reader
+                .query_row(
+                    "SELECT 1 FROM run r JOIN source s USING (source_no)
+                     WHERE r.run_no = ?1 AND r.state = 'complete' AND s.tenant_no = ?2
+                       AND s.state IN ('active', 'problem', 'unreachable')",
+                    params![run_no, tenant_no],
+                    |_| Ok(()),
+                )
+                .optional()?;
+            if found.is_some() {
+                return Ok(());
+            }
+            run_no.to_string()
+        }
+    };
+    Err(StoreError::Unknown { what: "snapshot", name })
+}
+
+/// A reader for a table that has no snapshots.
+fn now(store: &Store, table: Table, query: &Query<'_>) -> Result<Connection, StoreError> {
+    if query.at.is_some() {
+        let why = format!("the table {} has no snapshots", table.name());
+        return Err(StoreError::Invalid { what: "at", why });
+    }
+    let reader = store.reader()?;
+    tenants::by_name(&reader, query.tenant)?;
+    if let Some(source_no) = query.source_no {
+        sources::by_no(&reader, query.tenant, source_no)?;
+    }
+    Ok(reader)
+}
+
+#[cfg(test)]
+mod tests;
