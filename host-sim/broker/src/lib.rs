@@ -5,10 +5,12 @@
 //!
 //! Data flows one way: [`record`]s → [`store`] (staged, then a snapshot) → [`allocation`] and [`reports`].
 
+pub mod alerts;
 pub mod allocation;
 pub mod bench_store;
 pub mod calendar;
 pub mod export;
+mod headroom;
 pub mod journey;
 pub mod record;
 pub mod reports;

@@ -1,4 +1,4 @@
-//! Ways out of the broker: tables as files.
+//! Ways out of the broker: tables as files, and seat head-room for a monitoring system.
 //!
 //! | format | one row is | unknown is | exact |
 //! | --- | --- | --- | --- |
@@ -17,6 +17,7 @@
 //! tell an empty text from none, and is read with the comma as separator.
 
 mod csv;
+pub mod open_metrics;
 mod parquet;
 mod rows;
 pub mod tables;

@@ -361,7 +361,8 @@ CREATE TABLE erased (
 -- Alerts.
 
 CREATE TABLE alert (
-    alert_no   INTEGER PRIMARY KEY,
+    -- Never given again: receivers know alerts by it.
+    alert_no   INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_no  INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE,
     source_no  INTEGER NOT NULL REFERENCES source ON DELETE CASCADE,
     pool_no    INTEGER REFERENCES pool ON DELETE CASCADE,
@@ -378,7 +379,7 @@ CREATE INDEX alert_of_source ON alert (source_no);
 CREATE UNIQUE INDEX alert_open ON alert (source_no, coalesce(pool_no, 0), kind) WHERE cleared_at IS NULL;
 
 CREATE TABLE webhook (
-    webhook_no INTEGER PRIMARY KEY,
+    webhook_no INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_no  INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE,
     url        TEXT NOT NULL,
     -- The key of the signature, sealed.

@@ -1,0 +1,280 @@
+//! Alerts and their deliveries over a company's days.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use time::{Duration, OffsetDateTime};
+
+use super::outbox::{ATTEMPTS, Due, Event, FIRST_WAIT, LONGEST_WAIT, Next, PATIENCE};
+use super::rules::Thresholds;
+use super::{Alert, Judged};
+use crate::samples::Company;
+use crate::store::StoreError;
+use crate::store::tenants::Identity;
+
+const HOOK: &str = "https://hooks.example.com/secret-path";
+
+fn judge(company: &Company) -> Judged {
+    company.store.judge(company.act(), "acme", &Thresholds::default()).unwrap()
+}
+
+fn kinds(alerts: &[Alert]) -> Vec<&str> {
+    alerts.iter().map(|alert| alert.kind.as_str()).collect()
+}
+
+fn allocate(company: &mut Company, seats: u64) -> Judged {
+    company.pools.get_mut("base").unwrap().allocated = Some(seats);
+    company.run("complete");
+    judge(company)
+}
+
+fn due(company: &Company) -> Vec<Due> {
+    company.store.due_deliveries(company.now, 99).unwrap()
+}
+
+#[test]
+fn an_alert_is_opened_once_cleared_and_opened_again() {
+    let mut company = Company::new();
+    assert_eq!(judge(&company), Judged::default(), "approved and never read");
+    let judged = allocate(&mut company, 9);
+    assert_eq!((kinds(&judged.raised), kinds(&judged.cleared)), (vec!["utilisation"], vec![]));
+    let first = judged.raised[0].clone();
+    assert_eq!(first.message, "Premium seat (The instance) of GitLab of Acme: 9 of 10 seats are in use, 90 %");
+    assert_eq!(first.pool_id.as_deref(), Some("base"));
+    assert_eq!(first.evidence["allocated"], 9);
+    assert_eq!(first.evidence["snapshot_on"], "2026-03-01");
+    company.pass_days(1);
+    assert_eq!(allocate(&mut company, 10), Judged::default(), "still true");
+    assert_eq!(company.store.alerts("acme", true, 9).unwrap(), std::slice::from_ref(&first), "as it was raised");
+    company.pass_days(1);
+    let judged = allocate(&mut company, 8);
+    assert_eq!((kinds(&judged.raised), kinds(&judged.cleared)), (vec![], vec!["utilisation"]));
+    assert_eq!(judged.cleared[0].cleared_at.as_deref(), Some("2026-03-03T12:00:00Z"));
+    assert_eq!(judge(&company), Judged::default());
+    company.pass_days(1);
+    let judged = allocate(&mut company, 11);
+    assert_eq!(kinds(&judged.raised), ["utilisation", "overage"]);
+    assert_ne!(judged.raised[0].alert_no, first.alert_no, "another one");
+    let all = company.store.alerts("acme", false, 9).unwrap();
+    assert_eq!(kinds(&all), ["overage", "utilisation", "utilisation"]);
+    assert!(all[0].alert_no > all[1].alert_no);
+}
+
+#[test]
+fn days_pass_without_a_run() {
+    let mut company = Company::new();
+    company.pools.get_mut("base").unwrap().term_end = Some("2026-04-01");
+    company.run("complete");
+    assert_eq!(judge(&company), Judged::default(), "31 days");
+    company.pass_days(1);
+    assert_eq!(kinds(&judge(&company).raised), ["term-ending"]);
+    company.pass_days(30);
+    assert_eq!(judge(&company), Judged::default(), "the day itself");
+    company.pass_days(1);
+    let judged = judge(&company);
+    assert_eq!((kinds(&judged.raised), kinds(&judged.cleared)), (vec!["term-ended"], vec!["term-ending"]));
+    company.pools.get_mut("base").unwrap().term_end = Some("2027-04-01");
+    company.run("complete");
+    assert_eq!(kinds(&judge(&company).cleared), ["term-ended"], "renewed");
+}
+
+#[test]
+fn days_are_those_of_utc() {
+    let mut company = Company::new();
+    company.pools.get_mut("base").unwrap().term_end = Some("2026-04-01");
+    company.run("complete");
+    company.now =
+        company.now.replace_time(time::Time::MIDNIGHT).to_offset(time::UtcOffset::from_hms(14, 0, 0).unwrap());
+    company.now += Duration::hours(23);
+    assert_eq!(judge(&company), Judged::default(), "the next day has come in the Pacific, not in UTC");
+}
+
+#[test]
+fn a_drop_is_seen_between_two_complete_snapshots() {
+    let mut company = Company::new();
+    let names: Vec<&'static str> =
+        (10..30).map(|number: i32| -> &'static str { Box::leak(number.to_string().into_boxed_str()) }).collect();
+    for name in &names {
+        company.join(name, name);
+    }
+    company.run("complete");
+    let (users, seats) = (company.users.clone(), company.seats.clone());
+    names.iter().take(11).for_each(|name| company.leave(name));
+    company.pass_days(1);
+    company.run("partial");
+    assert_eq!(kinds(&judge(&company).raised), ["source-failing"], "who was not read may still be there");
+    company.run("complete");
+    let judged = judge(&company);
+    assert_eq!((kinds(&judged.raised), kinds(&judged.cleared)), (vec!["sudden-drop"], vec!["source-failing"]));
+    assert_eq!((&judged.raised[0].evidence["before"], &judged.raised[0].evidence["holders"]), (&23.into(), &12.into()));
+    (company.users, company.seats) = (users, seats);
+    company.run("complete");
+    assert_eq!(kinds(&judge(&company).cleared), ["sudden-drop"]);
+}
+
+#[test]
+fn a_token_that_ends_soon_is_told_of_until_another_is_entered() {
+    let mut company = Company::new();
+    let (store, source_no) = (&company.store, company.source_no);
+    let report =
+        r#"{"checks":[{"id":"token-expiry","status":"warn","detail":"The token ends on 2026-03-09, in 8 days."}]}"#;
+    store.note_test(company.act(), "acme", source_no, report, true).unwrap();
+    let judged = judge(&company);
+    assert_eq!(kinds(&judged.raised), ["token-expiring"]);
+    assert_eq!(judged.raised[0].message, "GitLab of Acme: The token ends on 2026-03-09, in 8 days.");
+    assert_eq!(judged.raised[0].evidence["tested_at"], "2026-03-01T12:00:00Z");
+    company.pass_days(1);
+    company.store.edit_source(company.act(), "acme", source_no, None, Some("another")).unwrap();
+    assert_eq!(kinds(&judge(&company).cleared), ["token-expiring"], "nobody knows when the new one ends");
+    company.pass_days(1);
+    company.store.note_test(company.act(), "acme", source_no, report, true).unwrap();
+    assert_eq!(kinds(&judge(&company).raised), ["token-expiring"]);
+}
+
+#[test]
+fn tenants_and_sources_without_approval_are_not_judged() {
+    let mut company = Company::new();
+    company.store.add_tenant(company.act(), "other", Identity::Full, None).unwrap();
+    company.store.add_webhook(company.act(), "other", HOOK, "sealed", false).unwrap();
+    allocate(&mut company, 11);
+    assert!(due(&company).is_empty(), "no receiver of this tenant");
+    assert!(company.store.alerts("other", false, 9).unwrap().is_empty());
+    let judged = company.store.judge(company.act(), "other", &Thresholds::default()).unwrap();
+    assert_eq!(judged, Judged::default(), "another's alerts stay open");
+    assert_eq!(company.store.alerts("acme", true, 9).unwrap().len(), 2);
+    assert!(company.store.judge(company.act(), "nobody", &Thresholds::default()).is_err());
+    company.store.pause_source(company.act(), "acme", company.source_no, true).unwrap();
+    assert_eq!(judge(&company), Judged::default(), "what was bought is still over");
+    company.store.remove_source(company.act(), "acme", company.source_no).unwrap();
+    assert!(company.store.alerts("acme", false, 9).unwrap().is_empty());
+}
+
+#[test]
+fn receivers_are_told_of_both_ends_in_order() {
+    let mut company = Company::new();
+    let hook = company.store.add_webhook(company.act(), "acme", HOOK, "sealed key", false).unwrap();
+    allocate(&mut company, 9);
+    let late = company.store.add_webhook(company.act(), "acme", "https://late.example.com/", "sealed", false).unwrap();
+    let raised = due(&company);
+    assert_eq!(raised.len(), 1, "the second came too late");
+    let first = &raised[0];
+    assert_eq!((first.url.as_str(), first.sealed.as_str(), first.tenant.as_str()), (HOOK, "sealed key", "acme"));
+    let body: serde_json::Value = serde_json::from_str(&first.body).unwrap();
+    assert_eq!(body["id"], first.id.as_str());
+    assert_eq!(
+        (&body["event"], &body["at"], &body["alert"]["kind"], &body["pool"]["id"], &body["source"]["key"]),
+        (
+            &"raised".into(),
+            &"2026-03-01T12:00:00Z".into(),
+            &"utilisation".into(),
+            &"base".into(),
+            &"https://gitlab.example.com".into()
+        )
+    );
+    assert_eq!(body["alert"]["evidence"]["entitled"], 10);
+    company.pass_days(1);
+    allocate(&mut company, 1);
+    let again = due(&company);
+    assert_eq!(again.len(), 1, "the end waits for the beginning");
+    assert_eq!((&again[0].body, &again[0].id), (&first.body, &first.id), "the same in each attempt");
+    company.store.note_delivered(company.act(), first.key).unwrap();
+    let cleared = due(&company);
+    assert_eq!(cleared.len(), 1);
+    assert_eq!((cleared[0].key.event, cleared[0].key.webhook_no), (Event::Cleared, hook.webhook_no));
+    let body: serde_json::Value = serde_json::from_str(&cleared[0].body).unwrap();
+    assert_eq!(
+        (&body["at"], &body["alert"]["cleared_at"]),
+        (&"2026-03-02T12:00:00Z".into(), &"2026-03-02T12:00:00Z".into())
+    );
+    company.store.note_delivered(company.act(), cleared[0].key).unwrap();
+    assert!(due(&company).is_empty() && company.store.next_delivery_at().unwrap().is_none());
+    let next = company.store.note_failed(company.act(), first.key, "late", None).unwrap();
+    assert_eq!(next, Next::Gone, "it was delivered");
+    allocate(&mut company, 9);
+    assert_eq!(due(&company).len(), 2, "both hear of the next");
+    company.store.remove_webhook(company.act(), "acme", late.webhook_no).unwrap();
+    assert_eq!(due(&company).len(), 1);
+    let pending: Vec<_> =
+        company.store.webhooks("acme").unwrap().into_iter().map(|hook| (hook.url, hook.pending)).collect();
+    assert_eq!(pending, [(HOOK.to_owned(), 1)]);
+    let audit = company.store.audit(Some("acme"), 2).unwrap();
+    assert_eq!(audit[1].detail.as_deref(), Some("https://late.example.com"));
+    assert!(!format!("{:?}", company.store.audit(Some("acme"), 99).unwrap()).contains("secret-path"));
+}
+
+#[test]
+fn a_receiver_is_waited_for_and_then_given_up() {
+    let mut company = Company::new();
+    company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap();
+    allocate(&mut company, 9);
+    let start = company.now;
+    let key = due(&company)[0].key;
+    let fail = |now: OffsetDateTime, company: &Company, retry_after| {
+        let act = crate::store::audit::Act { actor: "outbox", now };
+        company.store.note_failed(act, key, &"x".repeat(999), retry_after).unwrap()
+    };
+    let mut waits = vec![];
+    let (mut now, mut attempts) = (start, 0);
+    loop {
+        attempts += 1;
+        match fail(now, &company, None) {
+            Next::At(at) => {
+                waits.push(at - now);
+                assert!(company.store.due_deliveries(at - Duration::SECOND, 9).unwrap().is_empty(), "not before");
+                assert_eq!(company.store.due_deliveries(at, 9).unwrap()[0].attempts, attempts);
+                assert_eq!(company.store.next_delivery_at().unwrap(), Some(at));
+                now = at;
+            }
+            next => break assert_eq!(next, Next::GivenUp),
+        }
+    }
+    assert_eq!(waits[..4], [FIRST_WAIT, FIRST_WAIT * 2, FIRST_WAIT * 4, FIRST_WAIT * 8]);
+    assert_eq!(waits.last(), Some(&LONGEST_WAIT));
+    assert!(attempts <= ATTEMPTS && now - start <= PATIENCE && now - start > PATIENCE - LONGEST_WAIT, "{attempts}");
+    assert!(company.store.due_deliveries(now + PATIENCE, 9).unwrap().is_empty());
+    let delivery = company.store.deliveries("acme", 9).unwrap().remove(0);
+    assert_eq!((delivery.state.as_str(), delivery.last_error.unwrap().len()), ("given-up", 300));
+    let entry = company.store.audit(Some("acme"), 1).unwrap().remove(0);
+    assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("outbox", "give-up-delivery"));
+    assert!(entry.detail.unwrap().contains("alert 1 (raised) to the webhook 1 after"));
+    assert_eq!(fail(now, &company, None), Next::Gone);
+}
+
+#[test]
+fn the_receivers_wish_is_heard_and_attempts_are_counted() {
+    let mut company = Company::new();
+    company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap();
+    allocate(&mut company, 9);
+    let key = due(&company)[0].key;
+    let fail = |wish: i64| company.store.note_failed(company.act(), key, "503", Some(Duration::seconds(wish))).unwrap();
+    assert_eq!(fail(5), Next::At(company.now + FIRST_WAIT), "not sooner");
+    assert_eq!(fail(7200), Next::At(company.now + Duration::hours(2)), "later");
+    for attempt in 3..ATTEMPTS {
+        assert!(matches!(fail(0), Next::At(_)), "{attempt}");
+    }
+    assert_eq!(fail(0), Next::GivenUp, "the twentieth");
+    let mut company = Company::new();
+    company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap();
+    allocate(&mut company, 9);
+    let far = PATIENCE + Duration::SECOND;
+    let key = due(&company)[0].key;
+    assert_eq!(
+        company.store.note_failed(company.act(), key, "429", Some(far)).unwrap(),
+        Next::GivenUp,
+        "too late then"
+    );
+}
+
+#[test]
+fn a_receiver_is_added_once() {
+    let company = Company::new();
+    let (store, act) = (&company.store, company.act());
+    store.add_webhook(act, "acme", HOOK, "sealed", false).unwrap();
+    let error = store.add_webhook(act, "acme", HOOK, "sealed", false).unwrap_err();
+    assert!(matches!(error, StoreError::Exists { .. }) && !error.to_string().contains("secret-path"), "{error}");
+    store.add_tenant(act, "other", Identity::Full, None).unwrap();
+    let others = store.add_webhook(act, "other", HOOK, "sealed", false).unwrap().webhook_no;
+    assert!(store.remove_webhook(act, "acme", others).is_err(), "another tenant's");
+    assert!(store.add_webhook(act, "acme", "http://hooks.example.com/", "sealed", true).is_err());
+    store.add_webhook(act, "acme", "http://127.0.0.1:1/", "sealed", true).unwrap();
+    assert_eq!(store.webhooks("acme").unwrap().len(), 2);
+}
