@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod export;
 mod headroom;
 pub mod journey;
+pub mod privacy;
 pub mod record;
 pub mod reports;
 #[cfg(test)]

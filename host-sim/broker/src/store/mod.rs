@@ -17,7 +17,7 @@
 //! Refuses a file of a newer version of itself.
 
 pub mod audit;
-mod people;
+pub(crate) mod people;
 pub mod prices;
 mod publish;
 pub mod runs;
@@ -90,6 +90,11 @@ pub enum StoreError {
     /// The run is not under way any more.
     #[error("run {0} is not under way")]
     NotRunning(i64),
+    /// Nothing is kept of what was deleted, but in the log of changes.
+    #[error(
+        "it is deleted, but a trace may be in the file's log of changes, since somebody reads it; scour the store later"
+    )]
+    Unscoured,
     /// The operating system has no randomness.
     #[error("no random numbers can be had")]
     Random,
@@ -165,11 +170,11 @@ impl Store {
     /// Deleted rows are overwritten at once (`secure_delete`); a copy may still stand in the log until then.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Unscoured`] when somebody went on reading what was there before for as long as is waited. What was
+    /// deleted stays so; only traces may be left.
     pub fn scour(&self) -> Result<(), StoreError> {
-        let writer = self.lock();
-        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+        let busy: bool = self.lock().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy { Err(StoreError::Unscoured) } else { Ok(()) }
     }
 
     /// Whether the file is sound: its pages, its references, its unique keys.
@@ -225,6 +230,19 @@ mod file_tests {
         drop(store);
         let error = Store::open(&path).unwrap_err();
         assert!(matches!(&error, StoreError::Open { why, .. } if why.contains("newer version")), "{error}");
+    }
+
+    #[test]
+    fn what_somebody_still_reads_is_said_not_to_be_scoured() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("broker.sqlite")).unwrap();
+        store.lock().busy_timeout(std::time::Duration::from_millis(1)).unwrap();
+        let reader = store.reader().unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM tenant;").unwrap();
+        store.lock().execute("INSERT INTO audit (at, actor, action) VALUES ('', '', '')", []).unwrap();
+        assert!(matches!(store.scour(), Err(StoreError::Unscoured)));
+        drop(reader);
+        store.scour().unwrap();
     }
 
     #[test]

@@ -7,9 +7,13 @@
 //! | pseudonym | pseudonym | pseudonym | none | kept |
 //! | erased | mark | mark | none | none |
 //!
+//! A seat of somebody who was erased has no dates of its own either, but when it ends.
+//!
 //! A pseudonym is a keyed digest of the vendor's id: the same person has the same one in each run of a source, and nobody
-//! without the tenant's key can tell who it is, or that two sources have it in common.
+//! without the tenant's key can tell who it is, or that two sources have it in common. A mark is such a digest of the
+//! pseudonym, so that somebody of whom only the pseudonym is known can be erased, too.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use ring::hmac;
@@ -17,11 +21,11 @@ use rusqlite::Transaction;
 
 use super::StoreError;
 use super::tenants::{self, Identity};
-use crate::record::User;
+use crate::record::{Assignment, User};
 
 /// What one run lets through.
 #[derive(Debug)]
-pub(super) struct Curtain {
+pub(crate) struct Curtain {
     identity: Identity,
     source_no: i64,
     key: hmac::Key,
@@ -30,14 +34,14 @@ pub(super) struct Curtain {
 
 /// A user as it is stored.
 #[derive(Debug)]
-pub(super) struct Seen<'a> {
-    pub(super) user: User<'a>,
+pub(crate) struct Seen<'a> {
+    pub(crate) user: User<'a>,
     /// In place of `user.user_id` and `user.username`.
-    pub(super) mask: Option<String>,
+    pub(crate) mask: Option<String>,
 }
 
 impl Curtain {
-    pub(super) fn of(transaction: &Transaction<'_>, tenant_no: i64, source_no: i64) -> Result<Self, StoreError> {
+    pub(crate) fn of(transaction: &Transaction<'_>, tenant_no: i64, source_no: i64) -> Result<Self, StoreError> {
         let identity: String =
             transaction.query_row("SELECT identity FROM tenant WHERE tenant_no = ?1", [tenant_no], |row| row.get(0))?;
         let erased = transaction
@@ -50,14 +54,29 @@ impl Curtain {
     }
 
     /// What stands for a person's id in the store.
-    pub(super) fn mask(&self, user_id: &str) -> Option<String> {
+    pub(crate) fn mask(&self, user_id: &str) -> Option<String> {
         if !self.erased.is_empty() {
-            let mark = self.digest("erased", user_id);
+            let mark = self.mark(&self.pseudonym(user_id));
             if self.erased.contains(&mark) {
                 return Some(mark);
             }
         }
-        (self.identity == Identity::Pseudonym).then(|| self.digest("person", user_id))
+        (self.identity == Identity::Pseudonym).then(|| self.pseudonym(user_id))
+    }
+
+    /// What stands for a person's id where the tenant keeps pseudonyms.
+    pub(crate) fn pseudonym(&self, user_id: &str) -> String {
+        self.digest("person", user_id)
+    }
+
+    /// What stands for whoever has this pseudonym, once erased.
+    pub(crate) fn mark(&self, pseudonym: &str) -> String {
+        self.digest("erased", pseudonym)
+    }
+
+    /// Whether this mark is of somebody who was erased.
+    pub(crate) fn is_erased(&self, mark: &str) -> bool {
+        self.erased.contains(mark)
     }
 
     fn digest(&self, purpose: &str, user_id: &str) -> String {
@@ -68,27 +87,37 @@ impl Curtain {
         format!("{purpose}-{hex}")
     }
 
-    pub(super) fn user<'a>(&self, user: &User<'a>) -> Seen<'a> {
+    pub(crate) fn user<'a>(&self, user: &User<'a>) -> Seen<'a> {
         let mask = self.mask(user.user_id);
         let mut user = user.clone();
         if self.identity != Identity::Full || mask.is_some() {
             (user.display_name, user.email, user.email_kind) = (None, None, "none");
             user.identities = Vec::new();
         }
-        if mask.as_ref().is_some_and(|mask| self.erased.contains(mask)) {
+        if mask.as_ref().is_some_and(|mask| self.is_erased(mask)) {
             (user.created_at, user.last_activity_on, user.last_sign_in_at) = (None, None, None);
             user.activity = "not-readable";
         }
         Seen { user, mask }
     }
+
+    /// A seat as it is stored, and what stands for its holder's id.
+    pub(crate) fn seat<'a>(&self, seat: &Assignment<'a>) -> (Cow<'a, str>, Assignment<'a>) {
+        let mut seat = seat.clone();
+        let Some(mask) = self.mask(seat.user_id) else { return (Cow::Borrowed(seat.user_id), seat) };
+        if self.is_erased(&mask) {
+            (seat.assigned_on, seat.last_activity_on) = (None, None);
+        }
+        (Cow::Owned(mask), seat)
+    }
 }
 
 impl Seen<'_> {
-    pub(super) fn user_id(&self) -> &str {
+    pub(crate) fn user_id(&self) -> &str {
         self.mask.as_deref().unwrap_or(self.user.user_id)
     }
 
-    pub(super) fn username(&self) -> &str {
+    pub(crate) fn username(&self) -> &str {
         self.mask.as_deref().unwrap_or(self.user.username)
     }
 }

@@ -79,10 +79,11 @@ macro_rules! seat_columns {
 
 /// New people, without days: those are entered with the activity.
 const NEW_PEOPLE: &str = concat!(
-    "INSERT INTO person (source_no, tenant_no, user_id, first_seen_on, from_run, ",
+    "INSERT INTO person (source_no, tenant_no, user_id, first_seen_on, from_run, erased, ",
     person_columns!(""),
     ")
-     SELECT :source, :tenant, s.user_id, :day, :run, ",
+     SELECT :source, :tenant, s.user_id, :day, :run,
+            EXISTS (SELECT 1 FROM erased e WHERE e.source_no = :source AND e.mark = s.user_id), ",
     person_columns!("s."),
     "
      FROM stage_user s WHERE s.run_no = :run

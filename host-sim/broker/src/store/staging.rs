@@ -4,8 +4,6 @@
 //! one; an absent one, `other`, `unknown` and `not-readable` replace nothing; a `public` address replaces no `primary`
 //! one; a verdict replaces the earlier one together with its reason.
 
-use std::borrow::Cow;
-
 use rusqlite::{Transaction, params};
 
 use super::people::Curtain;
@@ -133,7 +131,7 @@ fn stage_seat(
     curtain: &Curtain,
     seat: &Assignment<'_>,
 ) -> Result<(), StoreError> {
-    let user_id = curtain.mask(seat.user_id).map_or(Cow::Borrowed(seat.user_id), Cow::Owned);
+    let (user_id, seat) = curtain.seat(seat);
     transaction
         .prepare_cached(
             "INSERT INTO stage_seat (run_no, user_id, pool_id, consumes_seat, non_consuming_reason, role, via,
