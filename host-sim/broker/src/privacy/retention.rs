@@ -151,12 +151,10 @@ fn of_source(transaction: &Transaction<'_>, source_no: i64, first: Date) -> Resu
         "DELETE FROM activity_month WHERE month < ?2 AND person_no IN (SELECT person_no FROM person WHERE source_no = ?1)",
         params![source_no, month],
     )?;
+    // The row that says since when somebody is gone is the youngest of their past: no seat and no event outlives it.
     dropped.people = transaction.execute(
         "DELETE FROM person WHERE source_no = ?1 AND gone_run IS NOT NULL
            AND NOT EXISTS (SELECT 1 FROM person_past x WHERE x.person_no = person.person_no)
-           AND NOT EXISTS (SELECT 1 FROM seat x WHERE x.person_no = person.person_no)
-           AND NOT EXISTS (SELECT 1 FROM seat_past x WHERE x.person_no = person.person_no)
-           AND NOT EXISTS (SELECT 1 FROM seat_event x WHERE x.person_no = person.person_no)
            AND NOT EXISTS (SELECT 1 FROM activity_month x WHERE x.person_no = person.person_no)",
         [source_no],
     )?;

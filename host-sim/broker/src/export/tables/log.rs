@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Query, Stored, Table, now, stored_row};
+use super::{Query, Stored, Table, now, prepared, stored_row};
 use crate::export::ExportError;
 use crate::store::Store;
 
@@ -127,7 +127,7 @@ macro_rules! stored_log {
                 mut each: impl FnMut(Self) -> Result<(), ExportError>,
             ) -> Result<(), ExportError> {
                 let reader = now(store, Table::$table, query)?;
-                let mut statement = reader.prepare($sql)?;
+                let mut statement = prepared::<Self>(&reader, $sql)?;
                 let mut rows = statement.query(params![query.tenant, query.source_no])?;
                 while let Some(row) = rows.next()? {
                     each(Self::of(row)?)?;

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Query, Stored, stored_row, view};
+use super::{Query, Stored, prepared, stored_row, view};
 use crate::export::ExportError;
 use crate::store::Store;
 
@@ -76,7 +76,7 @@ impl Stored for PersonRow {
         mut each: impl FnMut(Self) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         let (reader, sources) = view(store, query)?;
-        let mut statement = reader.prepare(SELECT)?;
+        let mut statement = prepared::<Self>(&reader, SELECT)?;
         for source in sources {
             let until = source.historic.then_some(&source.taken_on);
             let mut rows = statement.query(params![source.source_no, source.run_no, until, source.taken_on])?;

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Query, Stored, stored_row, view};
+use super::{Query, Stored, prepared, stored_row, view};
 use crate::export::ExportError;
 use crate::store::Store;
 
@@ -85,7 +85,7 @@ impl Stored for PoolRow {
         mut each: impl FnMut(Self) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         let (reader, sources) = view(store, query)?;
-        let mut statement = reader.prepare(SELECT)?;
+        let mut statement = prepared::<Self>(&reader, SELECT)?;
         for source in sources {
             let mut rows = statement.query(params![source.source_no, source.run_no])?;
             while let Some(row) = rows.next()? {

@@ -35,6 +35,7 @@ fn days() -> (Company, [i64; 4]) {
     company.join("4", "dora");
     company.users.get_mut("3").unwrap().last_activity_on = Some("2026-03-03");
     company.pools.get_mut("base").unwrap().entitled = Some(20);
+    company.pools.get_mut("base").unwrap().allocated = Some(25);
     company.pools.insert("duo", pool("duo"));
     let third = company.run("complete");
     company.pass_days(1);
@@ -50,7 +51,7 @@ fn days() -> (Company, [i64; 4]) {
 
 #[test]
 fn people_are_as_they_were() {
-    let (company, [first, second, third, fourth]) = days();
+    let (mut company, [first, second, third, fourth]) = days();
     let names = |at| rows::<PersonRow>(&company, at).into_iter().map(|row| row.username).collect::<Vec<_>>();
     for (at, run_no, expected) in [
         (Some(At::Run(first)), first, &["anna", "ben", "cleo"][..]),
@@ -64,12 +65,16 @@ fn people_are_as_they_were() {
         assert_eq!(names(at), expected, "{at:?}");
         assert!(rows::<PersonRow>(&company, at).iter().all(|row| row.snapshot_run == run_no), "{at:?}");
     }
-    let active = |at| {
-        let cleo = rows::<PersonRow>(&company, at).into_iter().find(|row| row.username == "cleo").unwrap();
+    let active = |company: &Company, at| {
+        let cleo = rows::<PersonRow>(company, at).into_iter().find(|row| row.username == "cleo").unwrap();
         cleo.last_activity_on
     };
-    assert_eq!(active(None).as_deref(), Some("2026-03-03"));
-    assert_eq!(active(Some(At::Run(first))), None, "was later than the snapshot");
+    assert_eq!(active(&company, None).as_deref(), Some("2026-03-03"));
+    assert_eq!(active(&company, Some(At::Run(first))), None, "was later than the snapshot");
+    company.users.get_mut("3").unwrap().last_activity_on = Some("2026-03-06");
+    company.pass_days(1);
+    company.run("partial");
+    assert_eq!(active(&company, None).as_deref(), Some("2026-03-06"), "later than the snapshot, and known now");
 }
 
 #[test]
@@ -77,10 +82,12 @@ fn pools_are_as_they_were() {
     let (company, [first, _, third, _]) = days();
     let pools = |at| {
         let rows = rows::<PoolRow>(&company, at);
-        rows.into_iter().map(|row| (row.pool_id, row.entitled, row.holders, row.allocated)).collect::<Vec<_>>()
+        rows.into_iter()
+            .map(|row| (row.pool_id, row.entitled, row.holders, row.allocated.zip(row.free)))
+            .collect::<Vec<_>>()
     };
     assert_eq!(pools(Some(At::Run(first))), [("base".to_owned(), Some(10), 3, None)]);
-    let both = [("base".to_owned(), Some(20), 3, None), ("duo".to_owned(), Some(10), 0, None)];
+    let both = [("base".to_owned(), Some(20), 3, Some((25, 0))), ("duo".to_owned(), Some(10), 0, None)];
     assert_eq!(pools(Some(At::Run(third))), both);
     assert_eq!(pools(None).len(), 2);
 }

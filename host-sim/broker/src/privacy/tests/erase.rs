@@ -61,7 +61,9 @@ fn activity_and_dates_are_gone_and_stay_away() {
     let dates =
         "SELECT count(*) FROM person p JOIN seat s USING (person_no) WHERE p.erased = 1 AND p.last_activity_on IS NULL
         AND p.last_sign_in_at IS NULL AND p.created_at IS NULL AND s.assigned_on IS NULL AND s.last_activity_on IS NULL
-        AND p.activity = 'not-readable'";
+        AND p.activity = 'not-readable'
+        AND NOT EXISTS (SELECT 1 FROM seat_past o WHERE o.person_no = p.person_no AND o.assigned_on IS NOT NULL)";
+    assert_eq!(company.number("SELECT count(*) FROM seat_past WHERE assigned_on IS NOT NULL"), 199);
     for moment in ["at once", "after the run that was under way"] {
         assert_eq!((company.number(months), company.number(dates)), (0, 1), "{moment}");
         assert_eq!(company.texts(days), counted, "{moment}");

@@ -45,7 +45,7 @@ fn words(number: i64) -> [&'static str; 6] {
     ["id", "login", "Name", "mail", "elsewhere", "former"].map(|what| leak(format!("{what}{number:04}rare")))
 }
 
-/// Two hundred people, so that rows fill many pages; all of them were called otherwise on day 0, and are in a run under way, too.
+/// Two hundred people, so that rows fill many pages; all of them were called otherwise on day 0 and had another role, and are in a run under way, too.
 fn crowd() -> (Company, Running) {
     let mut company = Company::empty();
     company.pools.insert("base", crate::samples::pool("base"));
@@ -68,6 +68,7 @@ fn crowd() -> (Company, Running) {
     for number in 0..200 {
         let [id, login, ..] = words(number);
         company.users.get_mut(id).unwrap().username = login;
+        company.seats.get_mut(&("base", id)).unwrap().role = Some("Maintainer");
     }
     company.pass_days(1);
     let run_no = company.begin().run_no;

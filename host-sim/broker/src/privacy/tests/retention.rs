@@ -5,12 +5,14 @@ use crate::alerts::rules::Thresholds;
 use crate::export::tables::{At, PersonRow, PoolRow, Query, Stored};
 use crate::privacy::erase::Who;
 use crate::privacy::retention::Dropped;
-use crate::samples::Company;
+use crate::samples::{Company, user};
 
 /// A run every ten days from 2026-03-01 to 2026-06-09 (days 0 to 100); Ben is gone since day 10, Anna is called otherwise since day
-/// 20, Cleo since day 60; Dora comes on day 70 and goes on day 80; a run on day 30 is partial.
+/// 20, Cleo since day 60; Dora comes on day 70 and goes on day 80; Edgar, who has no seat, is gone since day 90; a run on day 30 is partial.
 fn months() -> Company {
     let mut company = Company::new();
+    company.users.insert("5", user("5", "edgar"));
+    company.users.get_mut("2").unwrap().last_activity_on = Some("2026-03-01");
     company.pools.get_mut("base").unwrap().allocated = Some(10);
     for day in (0..=100).step_by(10) {
         match day {
@@ -19,6 +21,7 @@ fn months() -> Company {
             60 => company.users.get_mut("3").unwrap().username = "cleo-the-second",
             70 => company.join("4", "dora"),
             80 => company.leave("4"),
+            90 => company.leave("5"),
             _ => {}
         }
         if day == 20 {
@@ -65,25 +68,34 @@ fn what_ended_before_the_day_is_dropped_and_the_rest_is_as_it_was() {
     assert_eq!(later.len(), 7);
     let past = || later.iter().map(|run_no| names(&company, Some(At::Run(*run_no)))).collect::<Vec<_>>();
     let before = past();
-    // 60 days before 2026-06-09 is 2026-04-10, the day of a run, which stays.
+    // 86 days before 2026-06-09 is 2026-03-15. What Ben did in March is kept as long as March is, and so is he.
+    let dropped = keep(&company, 86);
+    let expected =
+        Dropped { runs: 2, person_past: 1, seat_past: 1, events: 4, activity_months: 1, people: 0, alerts: 0 };
+    assert_eq!(dropped, expected);
+    assert!(holds(&company, "ben"));
+    // 60 days before is 2026-04-10, the day of a run, which stays.
     let dropped = keep(&company, 60);
+    let expected =
+        Dropped { runs: 2, person_past: 1, seat_past: 0, events: 0, activity_months: 1, people: 1, alerts: 1 };
+    assert_eq!(dropped, expected);
     assert_eq!(runs().first().map(String::as_str), Some("2026-04-10"));
     assert_eq!(past(), before, "every snapshot that is left is whole");
-    assert_eq!(
-        dropped,
-        Dropped { runs: 4, person_past: 2, seat_past: 1, events: 4, activity_months: 1, people: 1, alerts: 1 }
-    );
     assert!(!holds(&company, "ben") && holds(&company, "dora"), "who is gone for long is forgotten");
     assert_eq!(
         company.texts("SELECT kind || ' ' || on_day FROM seat_event ORDER BY 1"),
         ["left 2026-05-20", "taken 2026-05-10"]
     );
-    assert_eq!(company.number("SELECT count(*) FROM activity_count"), 3, "names nobody");
+    assert_eq!(company.number("SELECT count(*) FROM activity_count"), 4, "names nobody");
     assert_eq!(company.texts("SELECT '' || (month % 12 + 1) FROM activity_month ORDER BY month"), ["4", "6"]);
     let alerts: Vec<_> = company.store.alerts("acme", false, 9).unwrap().into_iter().map(|alert| alert.kind).collect();
     assert_eq!(alerts, ["source-failing"], "cleared on the day itself");
     company.store.check().unwrap();
     assert_eq!(company.store.apply_retention(company.act()).unwrap(), Dropped::default(), "and nothing more");
+    // 2026-05-20, the day on which Dora was gone.
+    keep(&company, 20);
+    assert_eq!(company.texts("SELECT kind || ' ' || on_day FROM seat_event"), ["left 2026-05-20"]);
+    assert!(holds(&company, "dora") && holds(&company, "edgar"), "gone on the day itself, and later");
 }
 
 #[test]
