@@ -30,6 +30,7 @@ mod example_plugin;
 mod fault_table;
 mod guest_build;
 mod hostile;
+mod killed;
 mod limits;
 mod recording;
 mod resume;

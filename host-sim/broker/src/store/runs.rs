@@ -196,7 +196,7 @@ impl Store {
             }
             transaction.execute(
                 "INSERT INTO run (source_no, cause, state, started_at, taken_on) VALUES (?1, ?2, 'running', ?3, ?4)",
-                params![source_no, cause.name(), instant_text(act.now), day_text(act.now.date())],
+                params![source_no, cause.name(), instant_text(act.now), day_text(act.now.to_offset(time::UtcOffset::UTC).date())],
             )?;
             Ok(Running { run_no: transaction.last_insert_rowid(), cursor: None, resumed: false })
         })
