@@ -40,4 +40,5 @@ mod secrecy;
 mod sources;
 mod tenants;
 mod test_connection;
+mod thirty_days;
 mod threat_table;
