@@ -334,7 +334,7 @@ impl From<JourneyError> for CommandError {
                 let hint = match &error {
                     FormError::NoAddress => "`cargo sim inspect` lists the fields of a plugin",
                     FormError::Secret(_) => "use --token-env, --token-file or --token-stdin",
-                    FormError::Twice(_) => "--url or an earlier --set sets it already",
+                    FormError::Twice(_) => "--url, --max-concurrency or an earlier --set sets it already",
                     FormError::Address { .. } => "enter the address as you open it in a browser",
                 };
                 Self::usage(error.to_string(), hint)

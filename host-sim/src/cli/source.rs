@@ -3,6 +3,7 @@
 //! The order is that of trust: the plugin is loaded, what was entered is parsed by it without network, the origins it
 //! then asks for are compared with what was typed, and only then is a secret attached to them.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,13 +13,13 @@ use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
 use super::token::{KeyArgs, TokenArgs};
 use super::{limits, parse_setting, terminal};
-use crate::collection::Collection;
-use crate::contract::{Configuration, Descriptor, Field, FieldKind, FieldValue, Input};
-use crate::egress::{Access, Injection, Network, Recorder, Replay, Secret, Tape};
-use crate::engine::{Engine, EngineOptions, Plugin};
+use crate::egress::{Recorder, Replay, Secret, Tape};
+use crate::engine::{Engine, EngineOptions};
+use crate::journey::JourneyError;
+use crate::journey::connection::{Connection, redact};
+use crate::journey::form::Form;
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
-use crate::policy::origin::{Grant, Origin};
 use crate::tenant::Tenant;
 
 /// What `test` and `collect` share.
@@ -124,13 +125,16 @@ impl SourceArgs {
 
 /// A source, ready for `test` and `collect`.
 pub(super) struct Source {
-    pub(super) limits: Limits,
-    pub(super) plugin: Plugin,
-    pub(super) descriptor: Descriptor,
-    pub(super) config: Configuration,
-    pub(super) network: Network,
-    secret: Option<Secret>,
+    connection: Connection,
     tape: Option<Tape>,
+}
+
+impl Deref for Source {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Source {
@@ -148,47 +152,23 @@ impl Source {
             limits.in_flight = usize::from(ceiling);
         }
         let engine = Engine::new(limits.clone(), EngineOptions::default())?;
-        let tenant = Tenant::new(&engine, limits.clone(), entered.network, entered.ca_file.as_deref())?;
+        let tenant = Tenant::new(&engine, limits, entered.network, entered.ca_file.as_deref())?;
         let tenant = match &entered.tape {
             Some(tape) => tenant.with_tape(tape.clone()),
             None => tenant,
         };
-        let plugin = tenant.plugin(&component.load(&engine)?);
-        let descriptor = plugin.describe().await.result?;
-        let values = field_values(&descriptor, &entered)?;
-        let config =
-            plugin.configure(&values).await.result?.map_err(|problems| CommandError::of_problems(&problems))?;
-        let typed = typed_origins(&descriptor, &values)?;
-        let grant = Grant::of(&config.allowed_origins, &typed).map_err(|error| {
-            CommandError::failed(
-                error.to_string(),
-                "a plugin that asks for other addresses than yours is not to be trusted",
-            )
-        })?;
-        let credential = &descriptor.credential;
-        let secret = entered.secret;
-        let injection = secret
-            .clone()
-            .map(|secret| Injection::new(&credential.header_name, &credential.prefix, secret))
-            .transpose()
-            .map_err(|error| {
-                CommandError::failed(
-                    error.to_string(),
-                    "the token stays here; this is a fault of the plugin, report it to its author",
-                )
-            })?;
-        let network = tenant.network(Access { grant, injection });
-        Ok(Self { limits, plugin, descriptor, config, network, secret, tape: entered.tape })
-    }
-
-    /// What is to be collected, and with what.
-    pub(super) fn collection(&self) -> Collection<'_> {
-        Collection { plugin: &self.plugin, network: &self.network, config: &self.config, limits: &self.limits }
-    }
-
-    /// Words from outside, without the secret: a server may echo what it was sent.
-    pub(super) fn redact(&self, words: &str) -> String {
-        redact(self.secret.as_ref(), words)
+        let plugin = component.load(&engine)?;
+        let descriptor = tenant.plugin(&plugin).describe().await.result?;
+        let mut settings = entered.settings;
+        // A plugin that has the field is told, so that it does not ask for more than the host lets pass.
+        if let Some(ceiling) = entered.max_concurrency
+            && descriptor.fields.iter().any(|field| field.key == "max_concurrency")
+        {
+            settings.insert(0, ("max_concurrency".to_owned(), ceiling.to_string()));
+        }
+        let form = Form::of(&descriptor, &entered.url, &settings).map_err(JourneyError::Form)?;
+        let connection = Connection::open(&tenant, &plugin, &form, entered.secret).await?;
+        Ok(Self { connection, tape: entered.tape })
     }
 
     /// The day of the run: for a replay, that of the recording.
@@ -219,69 +199,4 @@ impl Source {
             }
         }
     }
-}
-
-fn redact(secret: Option<&Secret>, words: &str) -> String {
-    secret.map_or_else(|| words.to_owned(), |secret| secret.redact(words))
-}
-
-fn is_secret(field: &Field) -> bool {
-    matches!(field.kind, FieldKind::Secret | FieldKind::MultilineSecret)
-}
-
-/// The entered fields: `--url` fills the first field that is a URL, the token the credential's field.
-fn field_values(descriptor: &Descriptor, entered: &Entered) -> Result<Vec<FieldValue>, CommandError> {
-    let text = |key: &str, value: String| FieldValue { key: key.to_owned(), value: Input::Text(value) };
-    let mut values = Vec::new();
-    match descriptor.fields.iter().find(|field| field.kind == FieldKind::Url) {
-        Some(field) => values.push(text(&field.key, entered.url.clone())),
-        None => {
-            return Err(CommandError::usage(
-                "this plugin takes no address",
-                "`cargo sim inspect` lists the fields of a plugin",
-            ));
-        }
-    }
-    values.push(FieldValue { key: descriptor.credential.field_key.clone(), value: Input::SecretSet });
-    if let Some(ceiling) = entered.max_concurrency
-        && descriptor.fields.iter().any(|field| field.key == "max_concurrency")
-    {
-        values.push(text("max_concurrency", ceiling.to_string()));
-    }
-    for (key, value) in &entered.settings {
-        if descriptor.fields.iter().any(|field| field.key == *key && is_secret(field)) {
-            return Err(CommandError::usage(
-                format!("{key} is a secret and is not taken from the command line"),
-                "use --token-env, --token-file or --token-stdin",
-            ));
-        }
-        if let Some(known) = values.iter().find(|known| known.key == *key) {
-            let option = if known.key == "max_concurrency" {
-                "--max-concurrency or an earlier --set"
-            } else {
-                "--url or an earlier --set"
-            };
-            return Err(CommandError::usage(format!("{key} is given twice"), format!("{option} sets it already")));
-        }
-        values.push(text(key, value.clone()));
-    }
-    Ok(values)
-}
-
-/// The origins that the administrator typed: those of all fields that are URLs.
-fn typed_origins(descriptor: &Descriptor, values: &[FieldValue]) -> Result<Vec<Origin>, CommandError> {
-    let is_url = |key: &str| descriptor.fields.iter().any(|field| field.key == key && field.kind == FieldKind::Url);
-    values
-        .iter()
-        .filter(|value| is_url(&value.key))
-        .filter_map(|value| match &value.value {
-            Input::Text(text) => Some((&value.key, text)),
-            Input::SecretSet => None,
-        })
-        .map(|(key, text)| {
-            Origin::of_typed(text).map_err(|error| {
-                CommandError::usage(format!("{key}: {error}"), "enter the address as you open it in a browser")
-            })
-        })
-        .collect()
 }

@@ -9,6 +9,7 @@ use super::source::{Source, SourceArgs};
 use super::terminal::{self, printable};
 use crate::bill::Bill;
 use crate::contract::{CheckStatus, TestReport};
+use crate::journey::host::report_json;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cargo sim test --url https://gitlab.example.com --token-env GITLAB_TOKEN")]
@@ -69,32 +70,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     }
 }
 
-fn status(status: CheckStatus) -> &'static str {
-    match status {
-        CheckStatus::Pass => "pass",
-        CheckStatus::Warn => "warn",
-        CheckStatus::Fail => "fail",
-        CheckStatus::Skipped => "skipped",
-    }
-}
-
 fn as_json(report: &TestReport, source: &Source) -> serde_json::Value {
-    let checks: Vec<_> = report
-        .checks
-        .iter()
-        .map(|check| {
-            json!({
-                "id": check.id, "title": check.title, "status": status(check.status),
-                "detail": check.detail, "hint": check.hint,
-            })
-        })
-        .collect();
-    json!({
-        "source_key": source.config.source_key,
-        "display_name": source.config.display_name,
-        "outcome": status(report.outcome),
-        "checks": checks,
-    })
+    let mut document = report_json(report);
+    if let Some(object) = document.as_object_mut() {
+        object.insert("source_key".to_owned(), json!(source.config.source_key));
+        object.insert("display_name".to_owned(), json!(source.config.display_name));
+    }
+    document
 }
 
 /// The checks for people, one block each.

@@ -129,7 +129,7 @@ impl Host {
     pub async fn add(&self, act: Act<'_>, tenant: &str, entry: Entry<'_>) -> Result<Source, JourneyError> {
         let plugin = self.plugin_of(entry.component)?;
         let served = self.tenant(tenant)?;
-        let descriptor = plugin.describe().await.result?;
+        let descriptor = served.plugin(&plugin).describe().await.result?;
         let form = Form::of(&descriptor, entry.url, entry.settings)?;
         let connection = Connection::open(&served, &plugin, &form, Some(entry.secret.clone())).await?;
         let sealed = self.seal(tenant, &form, &descriptor, &entry.secret)?;
@@ -155,7 +155,8 @@ impl Host {
             Some(component) => (self.plugin_of(component)?, self.folder.keep_plugin(component)?),
             None => (self.plugin(&source.plugin)?, source.plugin.clone()),
         };
-        let descriptor = plugin.describe().await.result?;
+        let served = self.tenant(tenant)?;
+        let descriptor = served.plugin(&plugin).describe().await.result?;
         let before = form_of(&source)?;
         let url = change.url.or_else(|| before.url(&descriptor)).ok_or(FormError::NoAddress)?;
         let settings = change.settings.map_or_else(|| before.settings(&descriptor), <[_]>::to_vec);
@@ -165,7 +166,7 @@ impl Host {
             Some(secret) => secret,
             None => self.unseal(tenant, source_no, &form, &descriptor)?,
         };
-        let connection = Connection::open(&self.tenant(tenant)?, &plugin, &form, Some(secret.clone())).await?;
+        let connection = Connection::open(&served, &plugin, &form, Some(secret.clone())).await?;
         let sealed = self.seal(tenant, &form, &descriptor, &secret)?;
         let (entered, configuration) = texts(&form, &connection)?;
         let entered = entered_of(&connection, &digest, &entered, &configuration);
@@ -204,10 +205,11 @@ impl Host {
     /// [`JourneyError`].
     pub async fn connect(&self, source: &Source) -> Result<Connection, JourneyError> {
         let plugin = self.plugin(&source.plugin)?;
-        let descriptor = plugin.describe().await.result?;
+        let served = self.tenant(&source.tenant)?;
+        let descriptor = served.plugin(&plugin).describe().await.result?;
         let form = form_of(source)?;
         let secret = self.unseal(&source.tenant, source.source_no, &form, &descriptor)?;
-        Connection::open(&self.tenant(&source.tenant)?, &plugin, &form, Some(secret)).await
+        Connection::open(&served, &plugin, &form, Some(secret)).await
     }
 
     /// What a source was set up with, and the plugin's words for it.
@@ -215,7 +217,8 @@ impl Host {
     /// # Errors
     /// [`JourneyError`].
     pub async fn form(&self, source: &Source) -> Result<(Form, Descriptor), JourneyError> {
-        let descriptor = self.plugin(&source.plugin)?.describe().await.result?;
+        let plugin = self.tenant(&source.tenant)?.plugin(&self.plugin(&source.plugin)?);
+        let descriptor = plugin.describe().await.result?;
         Ok((form_of(source)?, descriptor))
     }
 
