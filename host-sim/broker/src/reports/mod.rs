@@ -20,6 +20,5 @@ mod tests;
 
 /// Whole per cent, rounded down; none where one is not known or the whole is nothing.
 fn percent(part: Option<i64>, whole: Option<i64>) -> Option<i64> {
-    let whole = whole.filter(|whole| *whole > 0)?;
-    part?.checked_mul(100)?.checked_div(whole)
+    part?.checked_mul(100)?.checked_div(whole?)
 }

@@ -318,6 +318,22 @@ fn of_a_past_snapshot_later_activity_does_not_count() {
     assert_eq!(rows(&company, &then, TODAY), ["anna inactive 2025-11-20"], "it could be read then");
 }
 
+#[test]
+fn later_days_of_the_same_month_do_not_count_either() {
+    let mut company = one();
+    company.user("1").activity = "known";
+    company.user("1").last_activity_on = Some("2026-03-02");
+    company.pass_days(9);
+    let first_run = company.run("complete");
+    company.user("1").last_activity_on = Some("2026-03-15");
+    company.pass_days(10);
+    company.run("complete");
+    let rule = Rule { threshold: 5, grace: 7 };
+    let then = Query { at: Some(At::Run(first_run)), rule, ..Query::default() };
+    assert_eq!(rows(&company, &then, date!(2026 - 03 - 10)), ["anna inactive 2026-03-02"]);
+    assert_eq!(rows(&company, &Query { rule, ..Query::default() }, date!(2026 - 03 - 20)), [""; 0]);
+}
+
 fn asked(from: Date, to: Date) -> activity::Query {
     activity::Query { filter: Filter::default(), period: Period { from, to }, at: None }
 }
@@ -424,26 +440,28 @@ fn the_ranking_is_of_the_tenant_and_of_the_names_of_then() {
 }
 
 #[test]
-fn people_with_numbers_far_apart_are_ranked_as_others_are() {
-    let mut company = active();
-    let (seats, users) = (company.seats.clone(), company.users.clone());
-    for number in 10..60 {
-        let name: &'static str = format!("user{number}").leak();
-        company.join(name, name);
-        company.user(name).last_activity_on = Some("2026-03-02");
+fn people_with_others_between_their_numbers_are_ranked_alone() {
+    // Few between are passed over, many are not gone through at all.
+    for others in [2, 50] {
+        let mut company = active();
+        let (seats, users) = (company.seats.clone(), company.users.clone());
+        for number in 0..others {
+            let name: &'static str = format!("user{number}").leak();
+            company.join(name, name);
+            company.user(name).last_activity_on = Some("2026-03-02");
+        }
+        company.second();
+        (company.seats, company.users) = (seats, users);
+        company.join("9", "zoe");
+        company.user("9").last_activity_on = Some("2026-03-02");
+        company.run("complete");
+        let query = asked(date!(2026 - 02 - 01), date!(2026 - 03 - 31));
+        let one = activity::Query { filter: Filter { source_no: Some(1), ..Filter::default() }, ..query.clone() };
+        let rows = ranking(&company.store, "acme", &one, 0, 99).unwrap().rows;
+        let found: Vec<_> = rows.into_iter().map(|row| format!("{} {}", row.user, row.observed_days)).collect();
+        assert_eq!(found, ["anna 3", "ben 1", "zoe 1"], "{others}");
+        assert_eq!(ranking(&company.store, "acme", &query, 0, 99).unwrap().total, 3 + 2 + others);
     }
-    company.second();
-    (company.seats, company.users) = (seats, users);
-    company.join("9", "zoe");
-    company.user("9").last_activity_on = Some("2026-03-02");
-    company.run("complete");
-    let query = asked(date!(2026 - 02 - 01), date!(2026 - 03 - 31));
-    let one = activity::Query { filter: Filter { source_no: Some(1), ..Filter::default() }, ..query.clone() };
-    let names = |rows: Vec<activity::Ranked>| {
-        rows.into_iter().map(|row| format!("{} {}", row.user, row.observed_days)).collect::<Vec<_>>()
-    };
-    assert_eq!(names(ranking(&company.store, "acme", &one, 0, 99).unwrap().rows), ["anna 3", "ben 1", "zoe 1"]);
-    assert_eq!(ranking(&company.store, "acme", &query, 0, 99).unwrap().total, 3 + 52);
 }
 
 #[test]
