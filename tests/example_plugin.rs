@@ -30,7 +30,7 @@ const FILE: &str = "\u{feff}user_id,username,email,feature,entitled,assigned_on,
     ,,,Renderer,4,,,\r\n";
 
 /// The component, built once for all tests of this process.
-fn built() -> &'static Built {
+pub fn built() -> &'static Built {
     static BUILT: OnceLock<(Built, TempDir)> = OnceLock::new();
     let build = || {
         let folder = tempfile::tempdir().unwrap();

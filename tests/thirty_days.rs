@@ -3,7 +3,6 @@
 //! day: of the last whole snapshot, and of the activity that was read since.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
 use broker::allocation;
 use broker::journey::State;
@@ -13,41 +12,20 @@ use broker::reports::unused::{self, Reason, Rule};
 use broker::store::Store;
 use broker::store::audit::Act;
 use broker::store::runs::Cause;
-use broker::store::sources::Source;
-use broker::store::tenants::Identity;
 use broker::view::{At, Filter, Period};
-use fake_gitlab::{Change, FakeGitlab, Fault, Options, Renewal, Script, Tokens, Truth, UserFacts};
-use host_sim::collection::Observer;
-use host_sim::contract::Progress;
-use host_sim::egress::Secret;
-use host_sim::journey::host::{Entry, Host, TenantPolicy};
-use host_sim::journey::reading::{Clock, Outcome};
+use fake_gitlab::{Change, Fault, Options, Renewal, Script, Truth, UserFacts};
+use host_sim::journey::host::{Host, TenantPolicy};
+use host_sim::journey::reading::Outcome;
 use time::{Date, Duration, OffsetDateTime, Time};
 
-use crate::support::{component, runtime};
+use crate::support::broker::{Nobody, SetClock, TENANT, approved};
+use crate::support::runtime;
 
-const TENANT: &str = "acme";
 const DAYS: i64 = 30;
 const FAILED: i64 = 13;
 const PARTIAL: i64 = 23;
 /// Small enough for thirty days to pass them.
 const RULE: Rule = Rule { threshold: 7, grace: 3 };
-
-struct SetClock(Mutex<OffsetDateTime>);
-
-impl Clock for SetClock {
-    fn now(&self) -> OffsetDateTime {
-        *self.0.lock().unwrap()
-    }
-}
-
-struct Nobody;
-
-impl Observer for Nobody {
-    fn progress(&mut self, _: &Progress) {}
-
-    fn waiting(&mut self, _: std::time::Duration, _: &str) {}
-}
 
 /// What must be known after each day.
 #[derive(Default)]
@@ -292,19 +270,6 @@ async fn story(begins: Date) -> Story {
     Story { begins, script, idle }
 }
 
-async fn approved(host: &Host, gitlab: &FakeGitlab, act: Act<'_>) -> Source {
-    host.store().add_tenant(act, TENANT, Identity::Full, None).unwrap();
-    host.set_policy(act, TENANT, &TenantPolicy { allow_loopback: true, ..TenantPolicy::default() }).unwrap();
-    let component = std::fs::read(component()).unwrap();
-    let secret = Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap();
-    let url = gitlab.base_url();
-    let entry = Entry { component: &component, url: &url, settings: &[], secret };
-    let source = host.add(act, TENANT, entry).await.unwrap();
-    host.test(act, &source).await.unwrap();
-    host.store().save_source(act, TENANT, source.source_no).unwrap();
-    host.approve(act, TENANT, source.source_no).unwrap().0
-}
-
 #[test]
 fn each_day_is_told_as_it_was() {
     runtime().block_on(async {
@@ -312,18 +277,18 @@ fn each_day_is_told_as_it_was() {
         let begins = OffsetDateTime::now_utc().date() - Duration::days(DAYS - 1);
         let story = story(begins).await;
         let noon = |day: Date| day.with_time(Time::MIDNIGHT + Duration::hours(12)).assume_utc();
-        let clock = SetClock(Mutex::new(noon(begins)));
+        let clock = SetClock::at(noon(begins));
         let folder = tempfile::tempdir().unwrap();
         let host = Host::open(&folder.path().join("data"), None, None).unwrap();
         let mut gitlab = fake_gitlab::start(story.options(0)).await.unwrap();
         let act = Act { actor: "test", now: noon(begins) };
-        let source = approved(&host, &gitlab, act).await;
+        let source = approved(&host, &gitlab.base_url(), act, TenantPolicy::default()).await;
 
         let mut expected = Expected::default();
         let mut idle_days = Vec::new();
         for number in 0..DAYS {
             let today = story.day(number);
-            *clock.0.lock().unwrap() = noon(today);
+            clock.set(noon(today));
             gitlab.play(story.options(number)).await.unwrap();
             let reading = host.read("test", &clock, &source, Cause::Schedule, &mut Nobody).await.unwrap();
             let after = host.store().source(TENANT, source.source_no).unwrap();

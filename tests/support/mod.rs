@@ -1,5 +1,6 @@
 //! What the tests share: the component, the command line, stand-ins, and the records that the truth calls for.
 
+pub mod broker;
 pub mod closing;
 pub mod dummy;
 pub mod echo;

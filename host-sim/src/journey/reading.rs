@@ -22,6 +22,7 @@ use crate::bill::Bill;
 use crate::collection::{CollectionError, Observer, PageSink};
 use crate::contract::{Batch, Completeness, Failure, explanation};
 use crate::egress::NetworkFailureKind;
+use crate::policy::limits::TooLarge;
 use crate::records;
 
 /// What time it is.
@@ -93,7 +94,8 @@ impl Host {
         let mut bill = Bill::default();
         let result = match self.connect(source).await {
             Ok(connection) => {
-                let mut pages = Pages::new(Arc::clone(store), running.run_no, running.cursor.clone());
+                let limit = connection.limits.output_bytes;
+                let mut pages = Pages::new(Arc::clone(store), running.run_no, running.cursor.clone(), limit);
                 if !running.resumed {
                     self.look(act, source, &connection, &mut bill).await?;
                 }
@@ -170,11 +172,29 @@ struct Pages {
     cursor: Option<String>,
     /// The last page, which is added together with the end of the run.
     last: Option<Batch>,
+    /// The limit `output_bytes`, and what was delivered, as JSON: staged pages take place on the disk.
+    limit: u64,
+    delivered: Counted,
+}
+
+/// Counts what is written.
+#[derive(Debug, Default)]
+struct Counted(u64);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Pages {
-    fn new(store: Arc<Store>, run_no: i64, cursor: Option<String>) -> Self {
-        Self { store, run_no, cursor, last: None }
+    fn new(store: Arc<Store>, run_no: i64, cursor: Option<String>, limit: u64) -> Self {
+        Self { store, run_no, cursor, last: None, limit, delivered: Counted::default() }
     }
 
     fn finish(&mut self, act: Act<'_>) -> Result<(), broker::store::StoreError> {
@@ -192,6 +212,12 @@ impl Pages {
 
 impl PageSink for Pages {
     fn page(&mut self, batch: &Batch) -> io::Result<()> {
+        for record in records::of_batch(batch) {
+            serde_json::to_writer(&mut self.delivered, &record)?;
+        }
+        if self.delivered.0 > self.limit {
+            return Err(TooLarge::error("output_bytes", self.limit));
+        }
         let Some(next) = &batch.next else {
             self.last = Some(batch.clone());
             return Ok(());
@@ -239,6 +265,7 @@ impl Ended {
             CollectionError::Contract(_) => Self::new("contract", error.to_string()),
             // A run into the store is not recorded.
             CollectionError::Recording(error) => Self::new("recording", error.to_string()),
+            CollectionError::Output(error) if TooLarge::is_why(error) => Self::new("limit", error.to_string()),
             CollectionError::Output(error) => Self { resumable: true, ..Self::new("store", error.to_string()) },
             CollectionError::RateLimited { wait, .. } => Self {
                 resumable: true,

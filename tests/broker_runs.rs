@@ -1,0 +1,165 @@
+//! Runs into the store that do not go well: what the source is then, what is kept, and when it is tried again.
+
+use broker::journey::State;
+use broker::store::audit::Act;
+use broker::store::runs::Cause;
+use fake_gitlab::{FakeGitlab, Options, Tokens};
+use host_sim::egress::Secret;
+use host_sim::journey::JourneyError;
+use host_sim::journey::host::{Change, Host, TenantPolicy};
+use host_sim::journey::reading::{Outcome, Reading};
+use tempfile::TempDir;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+use crate::support::broker::{Nobody, SetClock, TENANT, approved};
+use crate::support::runtime;
+
+const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+struct Place {
+    folder: TempDir,
+    host: Host,
+    gitlab: FakeGitlab,
+    clock: SetClock,
+}
+
+impl Place {
+    async fn new(policy: TenantPolicy) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::open(&folder.path().join("data"), None, None).unwrap();
+        let gitlab = fake_gitlab::start(Options { users: 450, ..Options::default() }).await.unwrap();
+        approved(&host, &gitlab.base_url(), Act { actor: "test", now: NOW }, policy).await;
+        Self { folder, host, gitlab, clock: SetClock::at(NOW) }
+    }
+
+    fn source(&self) -> broker::store::sources::Source {
+        self.host.store().source(TENANT, 1).unwrap()
+    }
+
+    async fn read(&self) -> Reading {
+        self.host.read("test", &self.clock, &self.source(), Cause::Schedule, &mut Nobody).await.unwrap()
+    }
+
+    async fn play(&mut self, faults: &[&str]) {
+        let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        self.gitlab.play(Options { users: 450, faults, ..Options::default() }).await.unwrap();
+    }
+
+    /// As after the end of the process.
+    fn restarted(mut self) -> Self {
+        drop(self.host);
+        self.host = Host::open(&self.folder.path().join("data"), None, None).unwrap();
+        self
+    }
+}
+
+fn code(reading: &Reading) -> &'static str {
+    match &reading.outcome {
+        Outcome::Complete => "complete",
+        Outcome::Partial => "partial",
+        Outcome::Failed { code, .. } => code,
+    }
+}
+
+#[test]
+fn not_before_is_obeyed_across_a_restart_and_the_run_goes_on() {
+    runtime().block_on(async {
+        let mut place = Place::new(TenantPolicy {
+            // No waiting here: a wait is the scheduler's.
+            limits: Some("rate_limit_wait = 1000".to_owned()),
+            ..TenantPolicy::default()
+        })
+        .await;
+        place.play(&["users@5+=rate-limit-text-long"]).await;
+        let reading = place.read().await;
+        assert_eq!(code(&reading), "rate-limited", "{:?}", reading.outcome);
+        let runs = place.host.store().runs(TENANT, 1, 9).unwrap();
+        assert_eq!((runs.len(), runs[0].state.as_str()), (1, "broken-off"));
+        let earliest = broker::calendar::parse_instant(runs[0].retry_at.as_deref().unwrap()).unwrap();
+        assert!(earliest >= NOW + Duration::MINUTE, "{earliest}");
+
+        let mut place = place.restarted();
+        let store = place.host.store();
+        assert_eq!(store.due(earliest - Duration::SECOND).unwrap().len(), 0);
+        assert_eq!(store.due(earliest + Duration::MINUTE * 2).unwrap().len(), 1);
+        place.play(&[]).await;
+        place.clock.set(earliest + Duration::MINUTE);
+        let reading = place.read().await;
+        assert_eq!((code(&reading), reading.resumed), ("complete", true));
+        assert_eq!(place.host.store().runs(TENANT, 1, 9).unwrap().len(), 1, "the same run");
+        assert_eq!(place.source().failures, 0);
+    });
+}
+
+#[test]
+fn a_service_that_is_away_is_red_and_one_that_refuses_is_yellow() {
+    runtime().block_on(async {
+        let mut place = Place::new(TenantPolicy::default()).await;
+        assert_eq!(code(&place.read().await), "complete");
+        let good = place.source().snapshot_run;
+        place.play(&["any@*=revoked"]).await;
+        assert_eq!(code(&place.read().await), "unauthorized");
+        let source = place.source();
+        assert_eq!((source.state, source.failures, source.snapshot_run), (State::Problem, 1, good));
+        let first = source.next_run_at.unwrap();
+        place.clock.set(NOW + Duration::MINUTE * 2);
+        place.gitlab.shutdown().await;
+        let source = place.host.store().source(TENANT, 1).unwrap();
+        let reading = place.host.read("test", &place.clock, &source, Cause::Retry, &mut Nobody).await.unwrap();
+        assert_eq!(code(&reading), "unreachable");
+        let source = place.host.store().source(TENANT, 1).unwrap();
+        assert_eq!((source.state, source.failures, source.snapshot_run), (State::Unreachable, 2, good));
+        assert!(source.next_run_at.unwrap() > first, "it backs off");
+        assert!(source.trouble.unwrap().contains("cannot be reached"));
+    });
+}
+
+#[test]
+fn what_a_plugin_may_bring_into_the_store_is_limited() {
+    runtime().block_on(async {
+        let place =
+            Place::new(TenantPolicy { limits: Some("output_bytes = 100000".to_owned()), ..TenantPolicy::default() })
+                .await;
+        let reading = place.read().await;
+        assert_eq!(code(&reading), "limit");
+        let words = format!("{:?}", reading.outcome);
+        assert!(words.contains("output_bytes = 100000"), "{words}");
+        assert_eq!(place.host.store().runs(TENANT, 1, 1).unwrap()[0].state, "failed");
+        let reader = place.host.store().reader().unwrap();
+        let staged: i64 = reader.query_row("SELECT count(*) FROM stage_user", [], |row| row.get(0)).unwrap();
+        assert_eq!(staged, 0, "nothing of it is kept");
+    });
+}
+
+#[test]
+fn a_source_is_read_by_one_at_a_time() {
+    runtime().block_on(async {
+        let place = Place::new(TenantPolicy::default()).await;
+        let lock = place.host.folder().lock(1).unwrap();
+        let source = place.source();
+        let refused = place.host.read("test", &place.clock, &source, Cause::Manual, &mut Nobody).await;
+        assert!(matches!(refused, Err(JourneyError::InUse(1))), "{refused:?}");
+        assert_eq!(place.host.store().runs(TENANT, 1, 9).unwrap(), []);
+        drop(lock);
+        assert_eq!(code(&place.read().await), "complete");
+    });
+}
+
+#[test]
+fn a_token_goes_to_the_address_it_was_entered_for_and_to_no_other() {
+    runtime().block_on(async {
+        let place = Place::new(TenantPolicy::default()).await;
+        let elsewhere = fake_gitlab::start(Options::default()).await.unwrap();
+        let act = Act { actor: "test", now: NOW };
+        let url = elsewhere.base_url();
+        let change = Change { url: Some(&url), ..Change::default() };
+        let refused = place.host.edit(act, TENANT, 1, change).await;
+        assert!(matches!(refused, Err(JourneyError::Seal(_))), "{refused:?}");
+        assert_eq!(elsewhere.request_count(), 0);
+        // The same address with another token is the same source.
+        let secret = Some(Secret::new(Tokens::MEMBER.to_owned()).unwrap());
+        place.host.edit(act, TENANT, 1, Change { secret, ..Change::default() }).await.unwrap();
+        assert_ne!(code(&place.read().await), "complete", "a member of some groups does not see everything");
+    });
+}
