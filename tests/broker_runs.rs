@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use crate::support::broker::{Nobody, SetClock, TENANT, approved};
+use crate::support::host::{Nobody, SetClock, TENANT, approved};
 use crate::support::runtime;
 
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);

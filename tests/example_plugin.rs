@@ -9,14 +9,14 @@ use host_sim::contract::{
 };
 use host_sim::egress::{Access, Injection, Network, Secret};
 use host_sim::engine::{Engine, EngineOptions, Plugin};
-use host_sim::plugin_build::{BuildOptions, Built, build_example, examples};
+use host_sim::plugin_build::examples;
 use host_sim::policy::limits::Limits;
 use host_sim::policy::network::NetworkPolicy;
 use host_sim::policy::origin::{Grant, Origin};
 use host_sim::tenant::Tenant;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::support::csv_seats::built;
 use crate::support::listener::Listener;
 use crate::support::tls::TlsFront;
 use crate::support::{Cli, Ran, TOKEN, runtime};
@@ -28,18 +28,6 @@ const FILE: &str = "\u{feff}user_id,username,email,feature,entitled,assigned_on,
     17,dana,,Viewer,,,2026-03-05,\"a \"\"b\"\"\"\r\n\
     17,dana,dana@example.test,Editor,20,2026-01-07,2026-03-02,x\r\n\
     ,,,Renderer,4,,,\r\n";
-
-/// The component, built once for all tests of this process.
-pub fn built() -> &'static Built {
-    static BUILT: OnceLock<(Built, TempDir)> = OnceLock::new();
-    let build = || {
-        let folder = tempfile::tempdir().unwrap();
-        let out = Some(folder.path().join("csv_seats.wasm"));
-        let options = BuildOptions { out, ..BuildOptions::from_environment().unwrap() };
-        (build_example("csv-seats", &options).unwrap(), folder)
-    };
-    &BUILT.get_or_init(build).0
-}
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len())

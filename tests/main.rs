@@ -33,6 +33,7 @@ mod guest_build;
 mod hostile;
 mod killed;
 mod limits;
+mod privacy;
 mod recording;
 mod resume;
 mod scenarios;

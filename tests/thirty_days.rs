@@ -18,7 +18,7 @@ use host_sim::journey::host::{Host, TenantPolicy};
 use host_sim::journey::reading::Outcome;
 use time::{Date, Duration, OffsetDateTime, Time};
 
-use crate::support::broker::{Nobody, SetClock, TENANT, approved};
+use crate::support::host::{Nobody, SetClock, TENANT, approved};
 use crate::support::runtime;
 
 const DAYS: i64 = 30;

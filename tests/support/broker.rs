@@ -1,108 +1,94 @@
-//! A broker for tests: its data folder with the commands on it, or its host in this process under a clock that is set.
+//! A broker's data folder, and the commands on it.
 
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
 
-use broker::store::audit::Act;
-use broker::store::sources::Source;
-use broker::store::tenants::Identity;
-use fake_gitlab::Tokens;
-use host_sim::collection::Observer;
-use host_sim::contract::Progress;
-use host_sim::egress::Secret;
-use host_sim::journey::host::{Entry, Host, TenantPolicy};
-use host_sim::journey::reading::Clock;
 use serde_json::Value;
 use tempfile::TempDir;
-use time::OffsetDateTime;
 
-use super::{Cli, Ran, TOKEN, component};
+use super::csv_seats::{Seats, built};
+use super::{Cli, Ran, TOKEN};
 
-/// A data folder, and the commands on it.
+/// The token of the sources.
+pub const SECRET: &str = "csv-secret-5Tq9Lw";
+
+/// Who acts in these tests.
+pub const USER: &str = "dana-the-admin";
+
+/// A broker with the tenant `acme`.
 pub struct Broker {
     folder: TempDir,
 }
 
 impl Broker {
-    pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+    /// With what its plugins are allowed, such as `--allow-loopback`.
+    pub fn start(allowed: &[&str]) -> Self {
+        let broker = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        broker.cli(["tenant", "add", "acme"]).args(allowed).run().assert_code(0);
+        broker
     }
 
-    pub fn data(&self) -> PathBuf {
+    /// Its folder.
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    pub fn cli(&self, args: &[&str]) -> Cli {
-        Cli::new(args).arg("--data").arg(self.data())
+    /// A command on it.
+    pub fn cli<const N: usize>(&self, args: [&str; N]) -> Cli {
+        Cli::new(args).env("HOST_SIM_DATA", self.path().to_str().expect("UTF-8")).env("USER", USER)
     }
 
+    /// A command that has to go well.
     #[track_caller]
-    pub fn ok(&self, args: &[&str]) -> Ran {
+    pub fn run<const N: usize>(&self, args: [&str; N]) -> Ran {
         let ran = self.cli(args).run();
         ran.assert_code(0);
         ran
     }
 
+    /// What such a command says, as JSON.
     #[track_caller]
-    pub fn json(&self, args: &[&str]) -> Value {
-        let ran = self.cli(args).arg("--json").run();
-        ran.assert_code(0);
-        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", ran.stdout))
+    pub fn json<const N: usize>(&self, args: [&str; N]) -> Value {
+        serde_json::from_str(&self.cli(args).arg("--json").run().assert_code(0).stdout).expect("JSON")
     }
 
-    /// Enters an address and a token.
+    /// Brings a source of the tenant the whole way, and reads it if told to.
     #[track_caller]
-    pub fn add(&self, url: &str, token: &str, plugin: &Path) -> Ran {
-        let ran = self
-            .cli(&["source", "add", "--url", url, "--token-env", TOKEN])
-            .arg("--plugin")
-            .arg(plugin)
-            .env(TOKEN, token)
-            .run();
-        ran.assert_code(0);
-        ran
+    pub fn approve(&self, seats: &Seats, read: bool) {
+        let plugin = built().path.to_str().expect("UTF-8");
+        self.cli([
+            "source",
+            "add",
+            "--tenant",
+            "acme",
+            "--url",
+            &seats.url(),
+            "--token-env",
+            TOKEN,
+            "--plugin",
+            plugin,
+        ])
+        .env(TOKEN, SECRET)
+        .run()
+        .assert_code(0);
+        self.run(["source", "test", "1", "--tenant", "acme"]);
+        self.run(["source", "save", "1", "--tenant", "acme"]);
+        let approve = self.cli(["source", "approve", "1", "--tenant", "acme"]);
+        if read { approve } else { approve.arg("--no-run") }.run().assert_code(0);
     }
-}
 
-/// A clock that stands still where it is set.
-pub struct SetClock(Mutex<OffsetDateTime>);
-
-impl SetClock {
-    pub fn at(now: OffsetDateTime) -> Self {
-        Self(Mutex::new(now))
+    /// Changes the store in a way that no command does, such as what time it was; gives the rows changed.
+    pub fn sql(&self, sql: &str) -> usize {
+        let store = rusqlite::Connection::open(self.path().join("broker.sqlite")).expect("the store opens");
+        store.busy_timeout(std::time::Duration::from_secs(20)).expect("a timeout");
+        store.execute(sql, []).expect("SQL")
     }
 
-    pub fn set(&self, now: OffsetDateTime) {
-        *self.0.lock().unwrap() = now;
+    /// Whether this text is anywhere in the folder, in any file but a kept plugin.
+    pub fn holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.path()).expect("a folder").map(|entry| entry.expect("an entry").path());
+        files.filter(|path| path.is_file()).any(|path| {
+            let bytes = std::fs::read(path).expect("a file");
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
     }
-}
-
-impl Clock for SetClock {
-    fn now(&self) -> OffsetDateTime {
-        *self.0.lock().unwrap()
-    }
-}
-
-/// Looks at nothing.
-pub struct Nobody;
-
-impl Observer for Nobody {
-    fn progress(&mut self, _: &Progress) {}
-
-    fn waiting(&mut self, _: std::time::Duration, _: &str) {}
-}
-
-/// The tenant of [`approved`].
-pub const TENANT: &str = "acme";
-
-/// A GitLab on loopback that has gone the whole way, at the time of `act`.
-pub async fn approved(host: &Host, url: &str, act: Act<'_>, policy: TenantPolicy) -> Source {
-    host.store().add_tenant(act, TENANT, Identity::Full, None).unwrap();
-    host.set_policy(act, TENANT, &TenantPolicy { allow_loopback: true, ..policy }).unwrap();
-    let component = std::fs::read(component()).unwrap();
-    let secret = Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap();
-    let source = host.add(act, TENANT, Entry { component: &component, url, settings: &[], secret }).await.unwrap();
-    host.test(act, &source).await.unwrap();
-    host.store().save_source(act, TENANT, source.source_no).unwrap();
-    host.approve(act, TENANT, source.source_no).unwrap().0
 }

@@ -2,11 +2,13 @@
 
 pub mod broker;
 pub mod closing;
+pub mod csv_seats;
 pub mod dummy;
 pub mod echo;
 pub mod expected;
 pub mod facts;
 pub mod guests;
+pub mod host;
 pub mod instead;
 pub mod listener;
 pub mod minisign;

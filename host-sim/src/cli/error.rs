@@ -295,6 +295,9 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
             StoreError::Unknown { what: "tenant", .. } => "`cargo sim tenant list` lists the tenants",
+            StoreError::Unknown { what: "person", .. } => {
+                "ids and log-in names are compared as they are written; --tenant and --source say where to look"
+            }
             StoreError::Unknown { .. } => {
                 "`cargo sim source list` lists the sources of a tenant; --tenant names another"
             }

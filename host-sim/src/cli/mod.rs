@@ -56,6 +56,8 @@ enum Command {
     Tenant(broker::tenant::Args),
     /// Sources on their way: add, test, save, approve, read
     Source(broker::source::Args),
+    /// Who did what
+    Audit(broker::audit::Args),
     /// Read sources when they are due
     Serve(broker::serve::Args),
     /// Make keys, and seal tokens for a tenant and a server
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(args).await,
             Command::Tenant(args) => broker::tenant::run(&args),
             Command::Source(args) => broker::source::run(args).await,
+            Command::Audit(args) => broker::audit::run(&args),
             Command::Serve(args) => broker::serve::run(args).await,
             Command::Secret(args) => secret::run(&args),
             Command::FakeGitlab(args) => fake_gitlab::run(args).await,

@@ -75,8 +75,13 @@ pub(super) fn printable(text: &str) -> String {
 /// JSON for programs that may end up before a person: the same values, with what steers a terminal escaped. JSON itself
 /// asks that of no more than the first 32 characters.
 pub(super) fn json(value: &serde_json::Value) -> String {
+    escaped(&format!("{value:#}\n"))
+}
+
+/// The same for JSON that is text already.
+pub(super) fn escaped(json: &str) -> String {
     // Outside of texts there are none but the line ends of the layout.
-    format!("{value:#}\n").chars().fold(String::new(), |mut text, character| {
+    json.chars().fold(String::new(), |mut text, character| {
         if character != '\n' && steers(character) {
             // Writing to a String does not fail. None of them has more than four digits.
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("\\u{:04x}", u32::from(character)));

@@ -102,6 +102,14 @@ impl Host {
         &self.folder
     }
 
+    /// Whether a tenant could be served so.
+    ///
+    /// # Errors
+    /// [`JourneyError`], when not.
+    pub fn check_policy(&self, policy: &TenantPolicy) -> Result<(), JourneyError> {
+        self.made(policy).map(drop)
+    }
+
     /// Sets what the host allows a tenant's plugins.
     ///
     /// # Errors

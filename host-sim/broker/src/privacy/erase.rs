@@ -14,6 +14,8 @@
 //!
 //! Refuses nobody's erasure: that somebody holds a seat is no reason to keep a name.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Transaction, named_params, params};
 
 use super::texts;
@@ -60,10 +62,7 @@ impl Store {
         let erased = self.write(|transaction| {
             let tenant_of = tenants::by_name(transaction, tenant)?;
             let name = source_no.map(|source_no| sources::by_no(transaction, tenant, source_no)).transpose()?;
-            let all: Vec<i64> = transaction
-                .prepare("SELECT source_no FROM source WHERE tenant_no = ?1 AND (?2 IS NULL OR source_no = ?2)")?
-                .query_map(params![tenant_of.tenant_no, source_no], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
+            let all = asked_for(transaction, tenant, tenant_of.tenant_no, source_no)?;
             let (mut erased, mut before) = (0, false);
             for source_no in all {
                 let curtain = Curtain::of(transaction, tenant_of.tenant_no, source_no)?;
@@ -94,6 +93,44 @@ impl Store {
         self.scour()?;
         Ok(erased)
     }
+
+    /// The accounts that [`Store::erase_person`] would erase: the number of the source, and the id as stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] tenant or source.
+    pub fn meant_by(
+        &self,
+        tenant: &str,
+        source_no: Option<i64>,
+        who: Who<'_>,
+    ) -> Result<BTreeSet<(i64, String)>, StoreError> {
+        self.write(|transaction| {
+            let tenant_no = tenants::by_name(transaction, tenant)?.tenant_no;
+            let mut accounts = BTreeSet::new();
+            for source_no in asked_for(transaction, tenant, tenant_no, source_no)? {
+                let curtain = Curtain::of(transaction, tenant_no, source_no)?;
+                let ids = meant(transaction, &curtain, source_no, who)?;
+                accounts.extend(ids.into_iter().map(|user_id| (source_no, user_id)));
+            }
+            Ok(accounts)
+        })
+    }
+}
+
+/// The numbers of a tenant's sources, or of the one.
+fn asked_for(
+    transaction: &Transaction<'_>,
+    tenant: &str,
+    tenant_no: i64,
+    source_no: Option<i64>,
+) -> Result<Vec<i64>, StoreError> {
+    if let Some(source_no) = source_no {
+        sources::by_no(transaction, tenant, source_no)?;
+    }
+    Ok(transaction
+        .prepare("SELECT source_no FROM source WHERE tenant_no = ?1 AND (?2 IS NULL OR source_no = ?2)")?
+        .query_map(params![tenant_no, source_no], |row| row.get(0))?
+        .collect::<Result<_, _>>()?)
 }
 
 /// The ids, as stored, of those who are meant.

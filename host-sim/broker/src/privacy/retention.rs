@@ -82,22 +82,36 @@ impl Store {
     pub fn apply_retention(&self, act: Act<'_>) -> Result<Dropped, StoreError> {
         let mut all = Dropped::default();
         for tenant in self.tenants()? {
-            let Some(days) = tenant.retention_days else { continue };
-            let today = act.now.to_offset(UtcOffset::UTC).date();
-            let Some(first) = today.checked_sub(Duration::days(i64::from(days))) else { continue };
-            all.add(self.write(|transaction| {
-                let dropped = drop_before(transaction, tenant.tenant_no, first)?;
-                if dropped != Dropped::default() {
-                    let detail = format!("before {}", day_text(first));
-                    audit::note(transaction, act, Some(&tenant.name), None, "apply-retention", Some(&detail))?;
-                }
-                Ok(dropped)
-            })?);
+            all.add(self.drop_history(act, &tenant)?);
         }
         if all != Dropped::default() {
             self.scour()?;
         }
         Ok(all)
+    }
+
+    /// The same for one tenant. Scours the file in any case: an earlier time may have been kept from it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`]; [`StoreError::Unscoured`].
+    pub fn apply_retention_of(&self, act: Act<'_>, tenant: &str) -> Result<Dropped, StoreError> {
+        let dropped = self.drop_history(act, &self.tenant(tenant)?)?;
+        self.scour()?;
+        Ok(dropped)
+    }
+
+    fn drop_history(&self, act: Act<'_>, tenant: &Tenant) -> Result<Dropped, StoreError> {
+        let today = act.now.to_offset(UtcOffset::UTC).date();
+        let first = tenant.retention_days.and_then(|days| today.checked_sub(Duration::days(i64::from(days))));
+        let Some(first) = first else { return Ok(Dropped::default()) };
+        self.write(|transaction| {
+            let dropped = drop_before(transaction, tenant.tenant_no, first)?;
+            if dropped != Dropped::default() {
+                let detail = format!("before {}", day_text(first));
+                audit::note(transaction, act, Some(&tenant.name), None, "apply-retention", Some(&detail))?;
+            }
+            Ok(dropped)
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! The journey without a browser: tenants, sources, and what the broker remembers of them.
 
+pub(super) mod audit;
 pub(super) mod data;
+mod erase;
 pub(super) mod serve;
 pub(super) mod source;
 pub(super) mod tenant;
@@ -35,5 +37,5 @@ fn answer<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Str
     }
     let document = serde_json::to_string_pretty(value)
         .map_err(|error| CommandError::failed(error.to_string(), "this is a fault of this program; report it"))?;
-    terminal::print(&format!("{document}\n"))
+    terminal::print(&terminal::escaped(&format!("{document}\n")))
 }

@@ -5,18 +5,19 @@ use std::process::ExitCode;
 
 use broker::store::tenants::{Identity, Tenant};
 use clap::ValueEnum;
+use serde_json::json;
 
 use super::super::document::{lines, table};
 use super::super::error::CommandError;
 use super::super::terminal;
 use super::data::{DataArgs, act, user};
-use super::{answer, confirm};
+use super::{answer, confirm, erase};
 use crate::journey::host::TenantPolicy;
 
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Example:\n  cargo sim tenant add acme --identity username --retention-days 730\n  cargo sim tenant set acme --allow-private-network --ca-file acme-ca.pem"
+    after_help = "Example:\n  cargo sim tenant add acme --identity username --retention-days 730\n  cargo sim tenant set acme --allow-private-network --ca-file acme-ca.pem\n  cargo sim tenant erase acme --user dana@example.com"
 )]
 pub(in crate::cli) struct Args {
     #[command(subcommand)]
@@ -30,8 +31,13 @@ enum Command {
     /// List the tenants
     #[command(after_help = "Example:\n  cargo sim tenant list --json")]
     List(ListArgs),
-    /// Change what the host allows a tenant's plugins
+    /// Change what the host allows a tenant's plugins, and what it keeps of people
     Set(SetArgs),
+    /// Erase one person, of whom nothing is kept any more
+    Erase(erase::Args),
+    /// Drop the history that is older than the tenant wants; `serve` does it daily
+    #[command(after_help = "Example:\n  cargo sim tenant retain acme")]
+    Retain(RetainArgs),
     /// Remove a tenant, with everything that is known of it
     Remove(RemoveArgs),
 }
@@ -93,15 +99,55 @@ struct PolicyArgs {
     limits: Option<PathBuf>,
 }
 
+/// What is taken back.
+#[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+struct TakenBack {
+    /// No longer allow addresses of this machine
+    #[arg(long, conflicts_with = "allow_loopback")]
+    no_allow_loopback: bool,
+    /// No longer allow addresses of private networks
+    #[arg(long, conflicts_with = "allow_private_network")]
+    no_allow_private_network: bool,
+    /// Trust the system's certificate authorities alone
+    #[arg(long, conflicts_with = "ca_file")]
+    no_ca_file: bool,
+    /// The usual limits
+    #[arg(long, conflicts_with = "limits")]
+    no_limits: bool,
+    /// First take back all of these four
+    #[arg(long)]
+    reset: bool,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "What is not named is the usual again.\n\nExample:\n  cargo sim tenant set acme --allow-private-network"
+    after_help = "What is not named stays as it is; --no-… takes one back, --reset all that the plugins are allowed.\nA lower level of identity drops at once what is no longer to be kept, of the past, too; from pseudonym there is no way back.\n\nExample:\n  cargo sim tenant set acme --allow-private-network --no-allow-loopback\n  cargo sim tenant set acme --identity pseudonym --retention-days 365"
 )]
 struct SetArgs {
     /// The tenant
     name: String,
+    /// How much of a person is kept
+    #[arg(long, value_enum)]
+    identity: Option<Level>,
+    /// Days for which history is kept, or `forever`
+    #[arg(long, value_name = "DAYS", value_parser = parse_retention)]
+    retention_days: Option<Retention>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    back: TakenBack,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RetainArgs {
+    /// The tenant
+    name: String,
     #[command(flatten)]
     data: DataArgs,
     /// Print JSON
@@ -119,6 +165,94 @@ struct RemoveArgs {
     yes: bool,
     #[command(flatten)]
     data: DataArgs,
+}
+
+/// For how long history is kept.
+#[derive(Debug, Clone, Copy)]
+struct Retention(Option<u32>);
+
+fn parse_retention(text: &str) -> Result<Retention, String> {
+    match text.parse() {
+        Ok(days @ 1..=36_500) => Ok(Retention(Some(days))),
+        _ if text == "forever" => Ok(Retention(None)),
+        _ => Err("expected 1 to 36500, or forever".to_owned()),
+    }
+}
+
+impl Level {
+    fn identity(self) -> Identity {
+        match self {
+            Self::Full => Identity::Full,
+            Self::Username => Identity::Username,
+            Self::Pseudonym => Identity::Pseudonym,
+        }
+    }
+}
+
+impl SetArgs {
+    /// What the tenant's plugins are allowed from now on.
+    fn policy(&self, before: TenantPolicy) -> Result<TenantPolicy, CommandError> {
+        let (named, back) = (self.policy.policy()?, &self.back);
+        let before = if back.reset { TenantPolicy::default() } else { before };
+        Ok(TenantPolicy {
+            allow_loopback: named.allow_loopback || (before.allow_loopback && !back.no_allow_loopback),
+            allow_private_network: named.allow_private_network
+                || (before.allow_private_network && !back.no_allow_private_network),
+            ca_file: named.ca_file.or(before.ca_file.filter(|_| !back.no_ca_file)),
+            limits: named.limits.or(before.limits.filter(|_| !back.no_limits)),
+        })
+    }
+}
+
+fn set(user: &str, args: &SetArgs) -> Result<ExitCode, CommandError> {
+    let host = args.data.host()?;
+    let before = host.policy(&args.name)?;
+    let policy = args.policy(before.clone())?;
+    // What can be refused comes first, so that a refusal leaves all as it was.
+    host.check_policy(&policy)?;
+    if let Some(level) = args.identity {
+        host.store().set_identity(act(user), &args.name, level.identity())?;
+    }
+    if let Some(Retention(days)) = args.retention_days {
+        host.store().set_retention(act(user), &args.name, days)?;
+    }
+    if policy != before {
+        host.set_policy(act(user), &args.name, &policy)?;
+    }
+    let tenant = host.store().tenant(&args.name)?;
+    answer(args.json, &json!({ "tenant": tenant, "policy": policy }), || {
+        format!(
+            "{}: plugins are allowed {policy}; of people is kept: {}; history is kept {}\n",
+            tenant.name,
+            tenant.identity.name(),
+            history(&tenant)
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn history(tenant: &Tenant) -> String {
+    tenant.retention_days.map_or_else(|| "for ever".to_owned(), |days| format!("{days} days"))
+}
+
+fn retain(user: &str, args: &RetainArgs) -> Result<ExitCode, CommandError> {
+    let store = args.data.store()?;
+    let dropped = store.apply_retention_of(act(user), &args.name)?;
+    let tenant = store.tenant(&args.name)?;
+    answer(args.json, &json!({ "tenant": tenant, "dropped": dropped }), || {
+        let what = format!(
+            "{} runs, {} rows of people and {} of seats as they were, {} events, {} months of activity, {} people who are gone, {} alerts",
+            dropped.runs,
+            dropped.person_past,
+            dropped.seat_past,
+            dropped.events,
+            dropped.activity_months,
+            dropped.people,
+            dropped.alerts
+        );
+        format!("{}: history is kept {}; dropped: {what}\n", tenant.name, history(&tenant))
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl PolicyArgs {
@@ -149,13 +283,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CommandError> {
     match &args.command {
         Command::Add(args) => {
             let policy = args.policy.policy()?;
-            let identity = match args.identity {
-                Level::Full => Identity::Full,
-                Level::Username => Identity::Username,
-                Level::Pseudonym => Identity::Pseudonym,
-            };
             let host = args.data.host()?;
-            host.store().add_tenant(act(&user), &args.name, identity, args.retention_days)?;
+            host.store().add_tenant(act(&user), &args.name, args.identity.identity(), args.retention_days)?;
             if policy != TenantPolicy::default() {
                 host.set_policy(act(&user), &args.name, &policy)?;
             }
@@ -168,12 +297,9 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CommandError> {
             let tenants = args.data.store()?.tenants()?;
             answer(args.json, &tenants, || as_table(&tenants))?;
         }
-        Command::Set(args) => {
-            let policy = args.policy.policy()?;
-            let host = args.data.host()?;
-            host.set_policy(act(&user), &args.name, &policy)?;
-            answer(args.json, &policy, || format!("{}: {policy}\n", args.name))?;
-        }
+        Command::Set(args) => return set(&user, args),
+        Command::Erase(args) => return erase::run(args),
+        Command::Retain(args) => return retain(&user, args),
         Command::Remove(args) => {
             let store = args.data.store()?;
             let tenant = store.tenant(&args.name)?;
@@ -195,7 +321,7 @@ fn as_table(tenants: &[Tenant]) -> String {
             tenant.name.clone(),
             tenant.sources.to_string(),
             tenant.identity.name().to_owned(),
-            tenant.retention_days.map_or_else(|| "for ever".to_owned(), |days| format!("{days} days")),
+            history(tenant),
             tenant.created_at.clone(),
         ]);
     }
