@@ -18,6 +18,7 @@ mod support;
 
 mod admission;
 mod bad_input;
+mod broker_commands;
 mod broker_runs;
 mod canary;
 mod checklist;

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use broker::export::ExportError;
 use broker::store::StoreError;
 
 use super::terminal;
@@ -298,6 +299,10 @@ impl From<StoreError> for CommandError {
             StoreError::Unknown { what: "person", .. } => {
                 "ids and log-in names are compared as they are written; --tenant and --source say where to look"
             }
+            StoreError::Unknown { what: "snapshot", .. } => {
+                "`cargo sim export runs` lists the runs; a snapshot is one that is complete, of an approved source"
+            }
+            StoreError::Unknown { what: "pool", .. } => "`cargo sim report sizing` lists the pools of each source",
             StoreError::Unknown { .. } => {
                 "`cargo sim source list` lists the sources of a tenant; --tenant names another"
             }
@@ -318,6 +323,17 @@ impl From<StoreError> for CommandError {
             | StoreError::Invalid { .. }
             | StoreError::Refused(_) => Self::usage(error.to_string(), hint),
             _ => Self::failed(error.to_string(), hint),
+        }
+    }
+}
+
+impl From<ExportError> for CommandError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Write(error) => Self::output(&error),
+            ExportError::Store(error) => error.into(),
+            ExportError::Parquet(_) => Self::failed(error.to_string(), hint_of_writing(false)),
+            ExportError::Shape { .. } => Self::failed(error.to_string(), "this is a fault of this program; report it"),
         }
     }
 }

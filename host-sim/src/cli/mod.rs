@@ -58,6 +58,10 @@ enum Command {
     Source(broker::source::Args),
     /// Who did what
     Audit(broker::audit::Args),
+    /// Who holds what, from which source, since when and until when
+    Allocation(broker::allocation::Args),
+    /// Write a table of the store, or metrics of seat head-room
+    Export(broker::export::Args),
     /// Read sources when they are due
     Serve(broker::serve::Args),
     /// Make keys, and seal tokens for a tenant and a server
@@ -115,6 +119,8 @@ pub fn main() -> ExitCode {
             Command::Tenant(args) => broker::tenant::run(&args),
             Command::Source(args) => broker::source::run(args).await,
             Command::Audit(args) => broker::audit::run(&args),
+            Command::Allocation(args) => broker::allocation::run(&args),
+            Command::Export(args) => broker::export::run(&args),
             Command::Serve(args) => broker::serve::run(args).await,
             Command::Secret(args) => secret::run(&args),
             Command::FakeGitlab(args) => fake_gitlab::run(args).await,

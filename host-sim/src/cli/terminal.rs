@@ -78,7 +78,7 @@ pub(super) fn json(value: &serde_json::Value) -> String {
     escaped(&format!("{value:#}\n"))
 }
 
-/// The same for JSON that is text already.
+/// JSON text with what steers a terminal escaped: see [`json`].
 pub(super) fn escaped(json: &str) -> String {
     // Outside of texts there are none but the line ends of the layout.
     json.chars().fold(String::new(), |mut text, character| {

@@ -37,8 +37,12 @@ impl<W: Write> Csv<W> {
     }
 }
 
+/// What the file says stays what it is: a reader that has gone is no mistake.
 fn failed(error: ::csv::Error) -> ExportError {
-    ExportError::Write(std::io::Error::other(error))
+    ExportError::Write(match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        kind => std::io::Error::other(format!("{kind:?}")),
+    })
 }
 
 /// The text as a cell that no spreadsheet takes for a formula: with an apostrophe in front, if one would.

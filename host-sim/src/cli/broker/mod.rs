@@ -1,8 +1,12 @@
 //! The journey without a browser: tenants, sources, and what the broker remembers of them.
 
+pub(super) mod allocation;
 pub(super) mod audit;
 pub(super) mod data;
 mod erase;
+pub(super) mod export;
+mod form;
+mod select;
 pub(super) mod serve;
 pub(super) mod source;
 pub(super) mod tenant;
@@ -35,7 +39,12 @@ fn answer<T: serde::Serialize>(json: bool, value: &T, text: impl FnOnce() -> Str
     if !json {
         return terminal::print(&text());
     }
+    terminal::print(&as_json(value)?)
+}
+
+/// A value as JSON that steers no terminal, keys in the order of its fields.
+fn as_json<T: serde::Serialize>(value: &T) -> Result<String, CommandError> {
     let document = serde_json::to_string_pretty(value)
         .map_err(|error| CommandError::failed(error.to_string(), "this is a fault of this program; report it"))?;
-    terminal::print(&terminal::escaped(&format!("{document}\n")))
+    Ok(terminal::escaped(&format!("{document}\n")))
 }

@@ -30,7 +30,7 @@ pub use self::pools::PoolRow;
 use super::{ExportError, Format, Writer};
 use crate::calendar::day_text;
 use crate::store::{Store, StoreError, sources, tenants};
-use crate::table::Row;
+use crate::table::{Column, Row};
 
 /// Which moment of the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,19 @@ impl Table {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// Its columns, in order.
+    #[must_use]
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Pools => PoolRow::COLUMNS,
+            Self::People => PersonRow::COLUMNS,
+            Self::Runs => RunRow::COLUMNS,
+            Self::Events => EventRow::COLUMNS,
+            Self::Alerts => AlertRow::COLUMNS,
+            Self::Audit => AuditRow::COLUMNS,
+        }
     }
 
     /// Writes the table in one go.
