@@ -2,6 +2,7 @@
 
 mod allocation;
 mod export;
+mod report;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -60,6 +60,8 @@ enum Command {
     Audit(broker::audit::Args),
     /// Who holds what, from which source, since when and until when
     Allocation(broker::allocation::Args),
+    /// User activity trends, Expired or unused licenses, seat ledger, right-sizing and cost
+    Report(broker::report::Args),
     /// Write a table of the store, or metrics of seat head-room
     Export(broker::export::Args),
     /// Read sources when they are due
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
             Command::Source(args) => broker::source::run(args).await,
             Command::Audit(args) => broker::audit::run(&args),
             Command::Allocation(args) => broker::allocation::run(&args),
+            Command::Report(args) => broker::report::run(&args),
             Command::Export(args) => broker::export::run(&args),
             Command::Serve(args) => broker::serve::run(args).await,
             Command::Secret(args) => secret::run(&args),

@@ -111,6 +111,11 @@ impl FormArgs {
         self.limit.unwrap_or(USUAL_ROWS)
     }
 
+    /// The same, to count rows with.
+    pub(super) fn most(&self) -> usize {
+        usize::try_from(self.limit()).unwrap_or(usize::MAX)
+    }
+
     /// Writes a text to its place.
     pub(super) fn text(&self, text: &str) -> Result<ExitCode, CommandError> {
         write(self.out.as_deref(), false, |mut out| {
@@ -135,6 +140,11 @@ impl FormArgs {
             each(&mut |row| writer.row(&row))?;
             writer.finish()
         })
+    }
+
+    /// The same of rows that are there.
+    pub(super) fn all<R: Row>(&self, format: Format, rows: Vec<R>) -> Result<ExitCode, CommandError> {
+        self.every(format, |act| rows.into_iter().try_for_each(act))
     }
 }
 

@@ -6,6 +6,7 @@ pub(super) mod data;
 mod erase;
 pub(super) mod export;
 mod form;
+pub(super) mod report;
 mod select;
 pub(super) mod serve;
 pub(super) mod source;

@@ -1,9 +1,11 @@
 //! Whose rows, of which sources and pools, and of which moment.
 
 use broker::calendar::day_of;
+use broker::export::ExportError;
+use broker::export::tables::{self, RunRow, Stored as _};
 use broker::store::{Store, StoreError};
 use broker::view::{At, Filter};
-use time::Date;
+use time::{Date, OffsetDateTime};
 
 use super::super::error::CommandError;
 use super::super::terminal;
@@ -30,6 +32,16 @@ impl Whose {
     /// See [`open`].
     pub(super) fn open(&self) -> Result<Opened, CommandError> {
         open(&self.data, &self.tenant.tenant)
+    }
+
+    /// The store alone.
+    pub(super) fn store(&self) -> Result<Store, CommandError> {
+        self.data.store()
+    }
+
+    /// The tenant's name.
+    pub(super) fn tenant(&self) -> &str {
+        &self.tenant.tenant
     }
 }
 
@@ -64,6 +76,27 @@ impl Opened {
     /// What `ask` says, or nothing if there is nobody to ask about.
     pub(super) fn ask<T: Default, E>(&self, ask: impl FnOnce(&Store, &str) -> Result<T, E>) -> Result<T, E> {
         if self.is_there { ask(&self.store, &self.tenant) } else { Ok(T::default()) }
+    }
+
+    /// The day that is today for what is shown: of the past, that of then.
+    pub(super) fn today(&self, at: Option<At>) -> Result<Date, CommandError> {
+        let today = OffsetDateTime::now_utc().date();
+        let Some(at) = at else { return Ok(today) };
+        let day = match at {
+            At::Day(day) => Some(day),
+            At::Run(run_no) => self.ask(|store, tenant| {
+                let mut day = None;
+                RunRow::each(store, &tables::Query { tenant, source_no: None, at: None }, |run| {
+                    if run.run_no == run_no {
+                        day = day_of(&run.taken_on);
+                    }
+                    Ok::<_, ExportError>(())
+                })?;
+                Ok::<_, ExportError>(day)
+            })?,
+        };
+        // A run that is not there is told of by whoever asks for its snapshot.
+        Ok(day.map_or(today, |day| day.min(today)))
     }
 }
 
