@@ -1,6 +1,8 @@
 //! What the broker remembers, by commands: Allocation, exports, reports.
 
 mod allocation;
+mod bench;
+mod every_command;
 mod export;
 mod report;
 

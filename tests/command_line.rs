@@ -133,6 +133,12 @@ fn build_prints_size_digest_and_imports() {
     assert!(ran.stdout.contains(&host_sim::admission::Digest::of(&bytes).to_string()), "{}", ran.stdout);
     assert!(ran.stdout.contains("wasi:http/outgoing-handler@0.2.12"), "{}", ran.stdout);
     assert_eq!(bytes, std::fs::read(component()).unwrap(), "two builds have one digest");
+    let ran = Cli::new(["build", "--json", "--out"]).arg(&out).run();
+    let built: Value = serde_json::from_str(&ran.assert_code(0).stdout).unwrap();
+    assert_eq!(built["path"], out.to_str().unwrap());
+    assert_eq!(built["size"], bytes.len());
+    assert_eq!(built["sha256"], host_sim::admission::Digest::of(&bytes).to_string());
+    assert_eq!(built["imports"].as_array().unwrap().len(), 7);
 }
 
 /// A closed or full standard error used to end the program with a panic.

@@ -1,7 +1,12 @@
 //! `report`.
 
+use std::os::unix::fs::DirBuilderExt as _;
+
+use broker::reports::unused;
+use broker::store::Store;
+use broker::view::At;
 use fake_gitlab::Options;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Broker, approved, shape, today};
 use crate::support::{StandIn, records};
@@ -183,4 +188,55 @@ fn a_report_is_of_any_day_and_mistakes_have_hints() {
     assert!(words.contains("end before it begins"), "{words}");
     assert!(broker.refuses(2, &["report", "ledger", "--part", "balances"]).contains("--format csv"));
     assert!(broker.run(&["report", "unused", "--reason", "lazy"]).assert_code(2).stderr.contains("never-active"));
+}
+
+/// A store with thirty days of runs.
+fn with_a_past() -> (Broker, Store) {
+    let broker = Broker::new();
+    std::fs::DirBuilder::new().mode(0o700).create(broker.file("data")).unwrap();
+    let store = Store::open(&broker.file("data").join("broker.sqlite")).unwrap();
+    broker::bench_store::fill(&store, "acme", time::OffsetDateTime::now_utc(), 2_000).unwrap();
+    (broker, store)
+}
+
+/// Of the past, today is the day of then: an account that was active a week before was no idler.
+#[test]
+fn the_past_is_judged_by_its_own_day() {
+    let (broker, store) = with_a_past();
+    let then = time::OffsetDateTime::now_utc().date() - time::Duration::days(20);
+    let day = broker::calendar::day_text(then);
+    let ask = |at: &str, args: &[&str]| broker.json(&[args, &["--tenant", "acme", "--at", at]].concat());
+    let query = unused::Query { at: Some(At::Day(then)), ..unused::Query::default() };
+    let expected = json!(unused::summary(&store, "acme", &query, then).unwrap());
+    let document = ask(&day, &["report", "unused", "--limit", "5"]);
+    assert_eq!((&document["pools"], &document["today"]), (&expected, &json!(day)));
+    let now = broker.json(&["report", "unused", "--tenant", "acme"]);
+    assert_ne!(now["pools"], expected, "or the test shows nothing");
+    // By the number of a run it is the same; of several sources, runs of one day may lie behind it.
+    let runs = records(&broker.says(&["export", "runs", "--tenant", "acme", "--format", "ndjson"]));
+    let last =
+        runs.iter().filter(|run| run["taken_on"] == day.as_str()).max_by_key(|run| run["run_no"].as_i64()).unwrap();
+    assert_eq!(ask(&last["run_no"].to_string(), &["report", "unused"])["today"], day);
+    for report in ["activity", "ledger"] {
+        let document = ask(&day, &["report", report, "--days", "7"]);
+        let from = broker::calendar::day_text(then - time::Duration::days(6));
+        assert_eq!((&document["from"], &document["to"]), (&json!(from), &json!(day)), "{report}");
+    }
+    let held =
+        |rows: &[Value]| rows.iter().map(|row| row["user"].to_string()).collect::<std::collections::BTreeSet<_>>();
+    let of =
+        |args: &[&str]| held(&records(&broker.says(&[args, &["--tenant", "acme", "--format", "ndjson"]].concat())));
+    assert_eq!(of(&["allocation", "--at", &day]), of(&["export", "allocation", "--at", &day]));
+    assert_ne!(of(&["allocation", "--at", &day]), of(&["allocation"]));
+    let over = broker.says(&[
+        "allocation",
+        "--tenant",
+        "acme",
+        "--include-obsolete",
+        "--sort",
+        "allocation_end",
+        "--limit",
+        "10000",
+    ]);
+    assert!(over.contains(" (over)") && !over.contains("\u{1b}"), "an allocation that is over is marked");
 }

@@ -10,6 +10,9 @@ use crate::plugin_build::toolchain::Way;
 use crate::plugin_build::{self, BuildOptions};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo sim build\n  cargo sim build --example csv-seats --out csv_seats.wasm --json"
+)]
 pub(super) struct Args {
     /// Build this plugin of `examples` instead of the one for GitLab
     #[arg(long, value_name = "NAME")]
@@ -20,6 +23,9 @@ pub(super) struct Args {
     /// How to come by a compiler: auto, installed, rustup, distribution
     #[arg(long, value_name = "WAY", default_value = "auto", env = "HOST_SIM_GUEST_COMPILER")]
     compiler: Way,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
@@ -29,6 +35,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         None => plugin_build::build(&options)?,
     };
     let manifest = &built.manifest;
+    if args.json {
+        let document = serde_json::json!({
+            "path": built.path.display().to_string(),
+            "size": manifest.size,
+            "sha256": manifest.sha256.to_string(),
+            "imports": manifest.imports,
+        });
+        terminal::print(&terminal::json(&document))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     terminal::print(&format!(
         "component  {}\nsize       {} ({} bytes)\nsha256     {}\nimports    {}\n",
         built.path.display(),

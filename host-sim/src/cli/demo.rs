@@ -22,6 +22,7 @@ use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cargo sim demo --users 1000 --rows 20")]
 pub(super) struct Args {
     /// Accounts on the stand-in
     #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(3..=1_000_000))]

@@ -15,6 +15,9 @@ use crate::contract::{CONNECTOR, Descriptor, Field, FieldKind};
 use crate::engine::{Engine, EngineOptions, Plugin, Start};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo sim inspect\n  cargo sim inspect plugin.wasm --verify-key vendor.pub --json"
+)]
 pub(super) struct Args {
     /// The component [default: the GitLab plugin, built if need be]
     #[arg(value_name = "FILE")]

@@ -23,6 +23,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Make a key, in a new file that is its owner's alone
+    #[command(after_help = "Example:\n  cargo sim secret key --out host.key")]
     Key {
         /// The key's file
         #[arg(long, value_name = "FILE")]
@@ -33,6 +34,9 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cargo sim secret seal --url https://gitlab.example.com --token-env GITLAB_TOKEN --key-file host.key --out gitlab.sealed"
+)]
 struct SealArgs {
     /// Address of the service that the token is for
     #[arg(long, value_name = "URL")]

@@ -1,6 +1,7 @@
 //! `bench`: measurements that end with a verdict.
 
 mod isolation;
+mod store;
 
 use std::process::ExitCode;
 
@@ -9,6 +10,10 @@ use clap::Subcommand;
 use super::error::CommandError;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  cargo sim bench isolation\n  cargo sim bench store --json"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
@@ -17,10 +22,12 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Isolation(isolation::Args),
+    Store(store::Args),
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     match args.what {
         What::Isolation(args) => isolation::run(args).await,
+        What::Store(args) => store::run(&args),
     }
 }
