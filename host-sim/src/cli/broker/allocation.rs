@@ -132,3 +132,55 @@ fn as_text(page: &Page) -> String {
     });
     format!("{}\n{} of {} rows{rest}\n", lines(&table), page.rows.len(), page.total)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use broker::allocation::{Allocated, Sort};
+
+    use super::super::as_json;
+    use super::{Page, as_text, parse_sort};
+
+    #[test]
+    fn no_column_steers_the_terminal() {
+        let own = || "a\u{1b}[2J\u{202e}\u{9b}".to_owned();
+        let row = Allocated {
+            server: own(),
+            source_no: 1,
+            vendor: own(),
+            product: own(),
+            feature: own(),
+            version: Some(own()),
+            license_type: own(),
+            user: own(),
+            display_name: Some(own()),
+            email: Some(own()),
+            allocation_start: "2026-03-01".to_owned(),
+            start_is_first_seen: true,
+            allocation_end: Some("2026-03-31".to_owned()),
+            role: Some(own()),
+            consumes_seat: None,
+            obsolete: true,
+        };
+        let page = Page { rows: vec![row], total: 1, next: None };
+        let text = as_text(&page);
+        assert_eq!(text.matches("a\u{fffd}[2J\u{fffd}\u{fffd}").count(), 7, "{text}");
+        assert!(text.contains("2026-03-01 (first seen)") && text.contains("2026-03-31 (over)"), "{text}");
+        let json = as_json(&page).unwrap();
+        for document in [&text, &json] {
+            assert!(!document.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{document:?}");
+        }
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.pointer("/rows/0/user"), Some(&own().into()));
+    }
+
+    #[test]
+    fn an_order_is_a_column_and_a_way() {
+        for sort in Sort::ALL {
+            assert_eq!(parse_sort(sort.name()), Ok((sort, false)));
+            assert_eq!(parse_sort(&format!("{}:desc", sort.name())), Ok((sort, true)));
+        }
+        assert!(parse_sort("user:down").is_err() && parse_sort("").is_err());
+    }
+}
