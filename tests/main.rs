@@ -17,6 +17,7 @@
 mod support;
 
 mod admission;
+mod alerts;
 mod bad_input;
 mod broker_commands;
 mod broker_runs;

@@ -12,6 +12,7 @@ pub mod host;
 pub mod instead;
 pub mod listener;
 pub mod minisign;
+pub mod receiver;
 pub mod tenant;
 pub mod tls;
 pub mod wire;

@@ -296,6 +296,10 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
             StoreError::Unknown { what: "tenant", .. } => "`cargo sim tenant list` lists the tenants",
+            StoreError::Unknown { what: "webhook", .. } => {
+                "`cargo sim alerts webhook list` lists the webhooks of a tenant; --tenant names another"
+            }
+            StoreError::Exists { what: "webhook", .. } => "`cargo sim alerts webhook remove` removes it, with its key",
             StoreError::Unknown { what: "person", .. } => {
                 "ids and log-in names are compared as they are written; --tenant and --source say where to look"
             }
@@ -374,6 +378,11 @@ impl From<JourneyError> for CommandError {
             JourneyError::Tls(error) => error.into(),
             JourneyError::Key(error) => error.into(),
             JourneyError::Seal(error) => error.into(),
+            JourneyError::Webhook(error) => {
+                let hint = error.hint();
+                let more = if hint.starts_with("--") { " for `cargo sim tenant set`" } else { "" };
+                Self::usage(error.to_string(), format!("{hint}{more}"))
+            }
             JourneyError::Limits(error) => error.into(),
             JourneyError::Stored { .. } => {
                 Self::failed(error.to_string(), "it was written by another version of this program; enter it anew")

@@ -56,6 +56,8 @@ enum Command {
     Tenant(broker::tenant::Args),
     /// Sources on their way: add, test, save, approve, read
     Source(broker::source::Args),
+    /// What an administrator should hear of, and webhooks for it
+    Alerts(broker::alerts::Args),
     /// Who did what
     Audit(broker::audit::Args),
     /// Who holds what, from which source, since when and until when
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(args).await,
             Command::Tenant(args) => broker::tenant::run(&args),
             Command::Source(args) => broker::source::run(args).await,
+            Command::Alerts(args) => broker::alerts::run(args).await,
             Command::Audit(args) => broker::audit::run(&args),
             Command::Allocation(args) => broker::allocation::run(&args),
             Command::Report(args) => broker::report::run(&args),

@@ -13,6 +13,8 @@
 //! | [`Access`] | the source | the grant and the secret |
 //! | [`Ledger`] | one call | every request and refusal, for bill and trace |
 //!
+//! What the host itself sends, alerts to a webhook, goes by the tenant's client, too (`post`).
+//!
 //! A credential at rest is a [`Sealed`] one; here alone it is opened.
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod hooks;
 mod injection;
 mod ledger;
 mod mask;
+mod post;
 mod resolve;
 mod sealed;
 mod secret;
@@ -40,6 +43,7 @@ pub use client::Client;
 pub(crate) use hooks::Hooks;
 pub use injection::{Injection, InjectionError};
 pub use ledger::{Denial, DenialCode, Ledger, MOST_DENIALS, NetworkFailure, NetworkFailureKind, RequestRecord};
+pub use post::{Answered, PostError};
 pub use resolve::{Lookup, Resolve, SystemResolver};
 pub use sealed::{KeyError, Owner, SealError, Sealed, SealingKey};
 pub use secret::{Secret, SecretError};

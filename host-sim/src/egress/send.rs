@@ -1,7 +1,6 @@
 //! Sending a request that was admitted, and taking its response in.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use super::ledger::{Ledger, RequestRecord, milliseconds};
 use super::mask::{Mask, masked};
 use super::tape::{self, Tape, Taping};
 use super::{Client, Secret};
-use crate::policy::origin::{Origin, Scheme};
+use crate::policy::origin::Origin;
 use crate::policy::request::Refusal;
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -95,7 +94,8 @@ impl Sending {
         }
         if let Some(address) = cause.prohibited {
             let target = format!("{}{}", record.origin, record.path);
-            self.ledger.deny(refused(&self.refusal(address), target));
+            let refusal = Refusal::of_address(&self.origin, self.client.network, self.secret.is_some(), address);
+            self.ledger.deny(refused(&refusal, target));
         } else {
             self.ledger.failed(cause.kind, &cause.words);
             record.ms = milliseconds(started.elapsed());
@@ -122,16 +122,6 @@ impl Sending {
             }
             Tape::Replay(replay) => replay.answer(&asked).await.map(|response| response.map(Source::Tape)),
         }
-    }
-
-    /// The policy's word on an address that a name turned out to have.
-    fn refusal(&self, address: IpAddr) -> Refusal {
-        let wanted = self.origin.clone();
-        if wanted.scheme() == Scheme::Http && self.client.network.allows(address) {
-            // Allowed as such: what is wrong with it is that nobody there can prove who they are.
-            return Refusal::PlainHttp { wanted, credential: self.secret.is_some() };
-        }
-        Refusal::Address { host: wanted.host(), address }
     }
 
     fn unanswered(&self) -> Cause {

@@ -6,6 +6,7 @@
 //! | `host.key` | the key of the sealed credentials, unless another is named |
 //! | `plugins/SHA256.wasm` | the components that sources were set up with |
 //! | `source-N.lock` | nothing; whoever reads source N has it locked |
+//! | `outbox.lock` | nothing; whoever sends alerts has it locked |
 //!
 //! Guarantees: the folder and all in it are its owner's alone. A source is read by one process at a time, and a killed
 //! process holds no lock. A plugin is what it was when it was kept, by its digest.
@@ -26,9 +27,9 @@ use crate::whole_file::WholeFile;
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
 
-/// Held while a source is read; the system lets go of it, however the process ends.
+/// Held while a source is read, or alerts are sent; the system lets go of it, however the process ends.
 #[derive(Debug)]
-pub struct SourceLock {
+pub struct FileLock {
     _file: File,
 }
 
@@ -120,13 +121,25 @@ impl DataFolder {
     ///
     /// # Errors
     /// [`JourneyError::InUse`].
-    pub fn lock(&self, source_no: i64) -> Result<SourceLock, JourneyError> {
-        let path = self.0.join(format!("source-{source_no}.lock"));
+    pub fn lock(&self, source_no: i64) -> Result<FileLock, JourneyError> {
+        self.lock_file(&format!("source-{source_no}.lock"))?.ok_or(JourneyError::InUse(source_no))
+    }
+
+    /// Locks the outbox for sending; none: another process sends.
+    ///
+    /// # Errors
+    /// [`JourneyError::Folder`].
+    pub fn lock_outbox(&self) -> Result<Option<FileLock>, JourneyError> {
+        self.lock_file("outbox.lock")
+    }
+
+    fn lock_file(&self, name: &str) -> Result<Option<FileLock>, JourneyError> {
+        let path = self.0.join(name);
         let unusable = |error: io::Error| self.unusable(&path, &error);
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(unusable)?;
         match file.try_lock() {
-            Ok(()) => Ok(SourceLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(JourneyError::InUse(source_no)),
+            Ok(()) => Ok(Some(FileLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(unusable(error)),
         }
     }
@@ -191,6 +204,15 @@ mod tests {
         folder.lock(4).unwrap();
         drop(lock);
         folder.lock(3).unwrap();
+    }
+
+    #[test]
+    fn one_process_sends_at_a_time() {
+        let (_place, folder) = folder();
+        let lock = folder.lock_outbox().unwrap();
+        assert!(lock.is_some() && folder.lock_outbox().unwrap().is_none());
+        drop(lock);
+        assert!(folder.lock_outbox().unwrap().is_some());
     }
 
     #[test]

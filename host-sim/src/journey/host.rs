@@ -96,6 +96,11 @@ impl Host {
         &self.store
     }
 
+    /// The key of what is sealed.
+    pub(super) fn key(&self) -> &SealingKey {
+        &self.key
+    }
+
     /// The data folder.
     #[must_use]
     pub fn folder(&self) -> &DataFolder {
@@ -252,7 +257,7 @@ impl Host {
     }
 
     /// The tenant, with the policy that it has now.
-    fn tenant(&self, name: &str) -> Result<Tenant, JourneyError> {
+    pub(super) fn tenant(&self, name: &str) -> Result<Tenant, JourneyError> {
         let policy = self.store.tenant(name)?.policy;
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((made_for, tenant)) = tenants.get(name)

@@ -8,6 +8,7 @@
 //! | [`host`] | configure, test, save, approve: each step with the plugin, and in the store |
 //! | [`reading`] | one run of one source into the store |
 //! | [`scheduler`] | runs when they are due |
+//! | [`webhook`] | alerts on their way to receivers |
 //!
 //! Knows nothing of any vendor: fields, names and hints come from the plugin.
 
@@ -17,6 +18,7 @@ pub mod form;
 pub mod host;
 pub mod reading;
 pub mod scheduler;
+pub mod webhook;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,7 @@ use crate::egress::{InjectionError, KeyError, SealError, TlsError};
 use crate::engine::{CallError, EngineError, LoadError};
 use crate::policy::limit_file::LimitFileError;
 use crate::policy::origin::GrantError;
+use crate::policy::request::Refusal;
 use crate::tenant::TenantError;
 
 /// Why a step was not taken.
@@ -77,6 +80,9 @@ pub enum JourneyError {
     /// The credential cannot be sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The tenant may not send alerts there.
+    #[error(transparent)]
+    Webhook(Refusal),
     /// The tenant's limits cannot be read.
     #[error(transparent)]
     Limits(#[from] LimitFileError),

@@ -7,6 +7,8 @@
 use std::io;
 use std::sync::Arc;
 
+use broker::alerts::Judged;
+use broker::alerts::rules::Thresholds;
 use broker::record::{Record, Summary};
 use broker::schedule;
 use broker::store::Store;
@@ -70,10 +72,12 @@ pub struct Reading {
     pub outcome: Outcome,
     /// What it cost.
     pub bill: Bill,
+    /// What is newly true of the tenant's sources, or over.
+    pub alerts: Judged,
 }
 
 impl Host {
-    /// Reads a source once, and sets when it is read next.
+    /// Reads a source once, sets when it is read next, and judges the tenant's alerts.
     ///
     /// # Errors
     /// [`JourneyError::InUse`]; others when the store cannot say how it went. What is wrong with the source or the service
@@ -120,7 +124,9 @@ impl Host {
             }
         };
         blocking(|| self.set_next(source, begun, now, &outcome, running.run_no))?;
-        Ok(Reading { run_no: running.run_no, resumed: running.resumed, outcome, bill })
+        let act = Act { actor, now };
+        let alerts = blocking(|| self.store().judge(act, &source.tenant, &Thresholds::default()))?;
+        Ok(Reading { run_no: running.run_no, resumed: running.resumed, outcome, bill, alerts })
     }
 
     /// Tests the connection, and keeps what it said. A test that cannot be made is no reason not to read.

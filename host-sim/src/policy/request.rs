@@ -110,6 +110,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The policy's word on an address that a name turned out to have.
+    #[must_use]
+    pub fn of_address(wanted: &Origin, network: NetworkPolicy, credential: bool, address: IpAddr) -> Self {
+        if wanted.scheme() == Scheme::Http && network.allows(address) {
+            // Allowed as such: what is wrong with it is that nobody there can prove who they are.
+            return Self::PlainHttp { wanted: wanted.clone(), credential };
+        }
+        Self::Address { host: wanted.host(), address }
+    }
+
     /// What would allow the request, or that nothing does.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -190,15 +200,24 @@ pub fn decide(rules: Rules<'_>, wanted: Wanted<'_>) -> Result<Origin, Refusal> {
     if !grant.permits(method, &origin, path) {
         return Err(Refusal::NotByMethod { method, wanted: origin, path: path.to_owned(), granted: grant.clone() });
     }
+    connectable(network, credential, &origin)?;
+    Ok(origin)
+}
+
+/// Whether the policy allows the address of an origin, if its host is one, and how it is spoken to.
+///
+/// # Errors
+/// [`Refusal::Address`], [`Refusal::PlainHttp`].
+pub fn connectable(network: NetworkPolicy, credential: bool, origin: &Origin) -> Result<(), Refusal> {
     if let Some(address) = origin.address()
         && !network.allows(address)
     {
         return Err(Refusal::Address { host: origin.host(), address });
     }
-    if origin.scheme() == Scheme::Http && !(network.loopback && is_loopback(&origin)) {
-        return Err(Refusal::PlainHttp { wanted: origin, credential });
+    if origin.scheme() == Scheme::Http && !(network.loopback && is_loopback(origin)) {
+        return Err(Refusal::PlainHttp { wanted: origin.clone(), credential });
     }
-    Ok(origin)
+    Ok(())
 }
 
 #[cfg(test)]

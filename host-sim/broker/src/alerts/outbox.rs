@@ -217,26 +217,22 @@ impl Store {
         self.write(|transaction| {
             let Some((attempts, since, tenant)) = pending(transaction, key)? else { return Ok(Next::Gone) };
             let attempts = attempts + 1;
-            let at = act.now + wait(attempts).max(retry_after.unwrap_or_default());
+            // What a receiver wishes may be beyond any time.
+            let at = act.now.saturating_add(wait(attempts).max(retry_after.unwrap_or_default()));
             let over = since.is_none_or(|since| at - since > PATIENCE);
             let next = if attempts >= ATTEMPTS || over { Next::GivenUp } else { Next::At(at) };
-            let error: String = error.chars().take(ERROR_LENGTH).collect();
-            let next_at = if let Next::At(at) = next { Some(instant_text(at)) } else { None };
-            transaction.execute(
-                "UPDATE delivery SET attempts = ?4, next_at = ?5, last_error = ?6
-                 WHERE alert_no = ?1 AND webhook_no = ?2 AND event = ?3",
-                params![key.alert_no, key.webhook_no, key.event.name(), attempts, next_at, error],
-            )?;
-            if next == Next::GivenUp {
-                let detail = format!(
-                    "alert {} ({}) to the webhook {} after {attempts} attempts",
-                    key.alert_no,
-                    key.event.name(),
-                    key.webhook_no
-                );
-                audit::note(transaction, act, Some(&tenant), None, "give-up-delivery", Some(&detail))?;
-            }
-            Ok(next)
+            failed(transaction, act, key, &tenant, attempts, next, error)
+        })
+    }
+
+    /// Notes that the receiver wants no more of a delivery.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn give_up_delivery(&self, act: Act<'_>, key: Key, error: &str) -> Result<Next, StoreError> {
+        self.write(|transaction| {
+            let Some((attempts, _, tenant)) = pending(transaction, key)? else { return Ok(Next::Gone) };
+            failed(transaction, act, key, &tenant, attempts + 1, Next::GivenUp, error)
         })
     }
 
@@ -268,6 +264,34 @@ impl Store {
         })?;
         Ok(deliveries.collect::<Result<_, _>>()?)
     }
+}
+
+fn failed(
+    transaction: &Transaction<'_>,
+    act: Act<'_>,
+    key: Key,
+    tenant: &str,
+    attempts: u32,
+    next: Next,
+    error: &str,
+) -> Result<Next, StoreError> {
+    let error: String = error.chars().take(ERROR_LENGTH).collect();
+    let next_at = if let Next::At(at) = next { Some(instant_text(at)) } else { None };
+    transaction.execute(
+        "UPDATE delivery SET attempts = ?4, next_at = ?5, last_error = ?6
+                 WHERE alert_no = ?1 AND webhook_no = ?2 AND event = ?3",
+        params![key.alert_no, key.webhook_no, key.event.name(), attempts, next_at, error],
+    )?;
+    if next == Next::GivenUp {
+        let detail = format!(
+            "alert {} ({}) to the webhook {} after {attempts} attempts",
+            key.alert_no,
+            key.event.name(),
+            key.webhook_no
+        );
+        audit::note(transaction, act, Some(tenant), None, "give-up-delivery", Some(&detail))?;
+    }
+    Ok(next)
 }
 
 /// Failed attempts of a delivery that is still to be made, when its event was, and its tenant.

@@ -265,6 +265,27 @@ fn the_receivers_wish_is_heard_and_attempts_are_counted() {
 }
 
 #[test]
+fn a_receiver_that_is_gone_for_good_is_given_up_at_once() {
+    let mut company = Company::new();
+    company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap();
+    allocate(&mut company, 9);
+    let key = due(&company)[0].key;
+    assert_eq!(company.store.give_up_delivery(company.act(), key, "410").unwrap(), Next::GivenUp);
+    assert_eq!(company.store.give_up_delivery(company.act(), key, "410").unwrap(), Next::Gone, "once");
+    assert!(due(&company).is_empty());
+    let delivery = company.store.deliveries("acme", 9).unwrap().remove(0);
+    assert_eq!(
+        (delivery.state.as_str(), delivery.attempts, delivery.last_error.as_deref()),
+        ("given-up", 1, Some("410"))
+    );
+    assert_eq!(company.store.audit(Some("acme"), 1).unwrap()[0].action, "give-up-delivery");
+    let (url, sealed) = company.store.webhook("acme", key.webhook_no).unwrap();
+    assert_eq!((url.as_str(), sealed.as_str()), (HOOK, "sealed"));
+    company.store.add_tenant(company.act(), "other", Identity::Full, None).unwrap();
+    assert!(company.store.webhook("other", key.webhook_no).is_err(), "another tenant's");
+}
+
+#[test]
 fn a_receiver_is_added_once() {
     let company = Company::new();
     let (store, act) = (&company.store, company.act());

@@ -109,6 +109,26 @@ impl Store {
         Ok(webhooks.collect::<Result<_, _>>()?)
     }
 
+    /// The whole address of a receiver, and the sealed key of its signatures.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`].
+    pub fn webhook(&self, tenant: &str, webhook_no: i64) -> Result<(String, String), StoreError> {
+        let reader = self.reader()?;
+        let tenant_no = tenants::by_name(&reader, tenant)?.tenant_no;
+        reader
+            .query_row(
+                "SELECT url, sealed FROM webhook WHERE tenant_no = ?1 AND webhook_no = ?2",
+                params![tenant_no, webhook_no],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?
+            .ok_or_else(|| StoreError::Unknown {
+                what: "webhook",
+                name: format!("{webhook_no} of the tenant {tenant}"),
+            })
+    }
+
     /// Removes a receiver, with what was still to be sent to it.
     ///
     /// # Errors

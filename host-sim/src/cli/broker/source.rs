@@ -384,7 +384,11 @@ async fn read(host: &Host, user: &str, source: &Source, cause: Cause, json: bool
     };
     let after = host.store().source(&source.tenant, source.source_no)?;
     let run = host.store().runs(&source.tenant, source.source_no, 1)?.into_iter().next();
-    answer(json, &json!({ "source": after, "run": run }), || read_text(&after, &reading, run.as_ref()))?;
+    answer(
+        json,
+        &json!({ "source": after, "run": run, "alerts": { "raised": reading.alerts.raised, "cleared": reading.alerts.cleared } }),
+        || read_text(&after, &reading, run.as_ref()),
+    )?;
     match reading.outcome {
         Outcome::Complete => Ok(ExitCode::SUCCESS),
         Outcome::Partial => Ok(ExitCode::from(3)),
@@ -404,7 +408,12 @@ fn read_text(source: &Source, reading: &Reading, run: Option<&Run>) -> String {
         Outcome::Failed { .. } => "not read; what was known before still stands",
     };
     let resumed = if reading.resumed { ", begun earlier" } else { "" };
-    format!("{} {name}: {what}{resumed}: {pages} pages, {users} users, {assignments} assignments\n", source.source_no)
+    let mut text = format!(
+        "{} {name}: {what}{resumed}: {pages} pages, {users} users, {assignments} assignments\n",
+        source.source_no
+    );
+    text.extend(super::alerts::told(&reading.alerts, &source.tenant, false));
+    text
 }
 
 fn list(args: &Listed, wanted: fn(&Source) -> bool) -> Result<ExitCode, CommandError> {
