@@ -41,6 +41,7 @@ mod resume;
 mod scenarios;
 mod sealed;
 mod secrecy;
+mod serve;
 mod sources;
 mod tenants;
 mod test_connection;

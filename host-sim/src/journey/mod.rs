@@ -9,10 +9,12 @@
 //! | [`reading`] | one run of one source into the store |
 //! | [`scheduler`] | runs when they are due |
 //! | [`webhook`] | alerts on their way to receivers |
+//! | [`exposition`] | seat head-room for a monitoring system |
 //!
 //! Knows nothing of any vendor: fields, names and hints come from the plugin.
 
 pub mod connection;
+pub mod exposition;
 pub mod folder;
 pub mod form;
 pub mod host;
