@@ -6,14 +6,14 @@ use broker::store::runs::Cause;
 use fake_gitlab::{FakeGitlab, Options, Tokens};
 use host_sim::egress::Secret;
 use host_sim::journey::JourneyError;
-use host_sim::journey::host::{Change, Host, TenantPolicy};
+use host_sim::journey::host::{Change, Entry, Host, TenantPolicy};
 use host_sim::journey::reading::{Outcome, Reading};
 use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use crate::support::host::{Nobody, SetClock, TENANT, approved};
-use crate::support::runtime;
+use crate::support::{component, runtime};
 
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
@@ -129,6 +129,28 @@ fn what_a_plugin_may_bring_into_the_store_is_limited() {
         let reader = place.host.store().reader().unwrap();
         let staged: i64 = reader.query_row("SELECT count(*) FROM stage_user", [], |row| row.get(0)).unwrap();
         assert_eq!(staged, 0, "nothing of it is kept");
+    });
+}
+
+#[test]
+fn a_tenant_may_load_smaller_plugins_than_others() {
+    runtime().block_on(async {
+        let place = Place::new(TenantPolicy::default()).await;
+        let act = Act { actor: "test", now: NOW };
+        let policy = TenantPolicy {
+            allow_loopback: true,
+            limits: Some("component_bytes = 100000".to_owned()),
+            ..TenantPolicy::default()
+        };
+        place.host.set_policy(act, TENANT, &policy).unwrap();
+        let component = std::fs::read(component()).unwrap();
+        let secret = Secret::new(Tokens::ADMINISTRATOR.to_owned()).unwrap();
+        let url = place.gitlab.base_url();
+        let entry = Entry { component: &component, url: &url, settings: &[], secret };
+        let refused = place.host.add(act, TENANT, entry).await.unwrap_err().to_string();
+        assert!(refused.contains("component_bytes is 100000"), "{refused}");
+        let reading = place.read().await;
+        assert_eq!(code(&reading), "setup", "nor is one that was there before: {:?}", reading.outcome);
     });
 }
 

@@ -33,6 +33,7 @@ mod example_plugin;
 mod fault_table;
 mod guest_build;
 mod hostile;
+mod journey;
 mod killed;
 mod limits;
 mod privacy;

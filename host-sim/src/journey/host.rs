@@ -14,10 +14,11 @@ use super::connection::Connection;
 use super::folder::DataFolder;
 use super::form::{Form, FormError};
 use super::{JourneyError, blocking};
+use crate::admission::Refusal;
 use crate::code_cache::CodeCache;
 use crate::contract::{CheckStatus, Descriptor, TestReport};
 use crate::egress::{Owner, Sealed, SealingKey, Secret};
-use crate::engine::{CallOutcome, Engine, EngineOptions, Plugin};
+use crate::engine::{CallOutcome, Engine, EngineOptions, LoadError, Plugin};
 use crate::policy::limit_file;
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
@@ -140,8 +141,8 @@ impl Host {
     /// # Errors
     /// [`JourneyError`].
     pub async fn add(&self, act: Act<'_>, tenant: &str, entry: Entry<'_>) -> Result<Source, JourneyError> {
-        let plugin = self.plugin_of(entry.component)?;
         let served = self.tenant(tenant)?;
+        let plugin = self.plugin_of(entry.component, served.limits())?;
         let descriptor = served.plugin(&plugin).describe().await.result?;
         let form = Form::of(&descriptor, entry.url, entry.settings)?;
         let connection = Connection::open(&served, &plugin, &form, Some(entry.secret.clone())).await?;
@@ -164,11 +165,11 @@ impl Host {
         change: Change<'_>,
     ) -> Result<Source, JourneyError> {
         let source = self.store.source(tenant, source_no)?;
-        let (plugin, digest) = match change.component {
-            Some(component) => (self.plugin_of(component)?, self.folder.keep_plugin(component)?),
-            None => (self.plugin(&source.plugin)?, source.plugin.clone()),
-        };
         let served = self.tenant(tenant)?;
+        let (plugin, digest) = match change.component {
+            Some(component) => (self.plugin_of(component, served.limits())?, self.folder.keep_plugin(component)?),
+            None => (self.plugin(&source.plugin, served.limits())?, source.plugin.clone()),
+        };
         let descriptor = served.plugin(&plugin).describe().await.result?;
         let before = form_of(&source)?;
         let url = change.url.or_else(|| before.url(&descriptor)).ok_or(FormError::NoAddress)?;
@@ -217,8 +218,8 @@ impl Host {
     /// # Errors
     /// [`JourneyError`].
     pub async fn connect(&self, source: &Source) -> Result<Connection, JourneyError> {
-        let plugin = self.plugin(&source.plugin)?;
         let served = self.tenant(&source.tenant)?;
+        let plugin = self.plugin(&source.plugin, served.limits())?;
         let descriptor = served.plugin(&plugin).describe().await.result?;
         let form = form_of(source)?;
         let secret = self.unseal(&source.tenant, source.source_no, &form, &descriptor)?;
@@ -230,7 +231,8 @@ impl Host {
     /// # Errors
     /// [`JourneyError`].
     pub async fn form(&self, source: &Source) -> Result<(Form, Descriptor), JourneyError> {
-        let plugin = self.tenant(&source.tenant)?.plugin(&self.plugin(&source.plugin)?);
+        let served = self.tenant(&source.tenant)?;
+        let plugin = served.plugin(&self.plugin(&source.plugin, served.limits())?);
         let descriptor = plugin.describe().await.result?;
         Ok((form_of(source)?, descriptor))
     }
@@ -282,21 +284,31 @@ impl Host {
         Ok(Tenant::new(&self.engine, limits, network, policy.ca_file.as_deref())?)
     }
 
-    /// A kept plugin, loaded once.
-    fn plugin(&self, digest: &str) -> Result<Plugin, JourneyError> {
-        if let Some(plugin) = self.plugins.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
-            return Ok(plugin.clone());
+    /// A kept plugin, loaded once, if it is of a size that the tenant may load.
+    fn plugin(&self, digest: &str, limits: &Limits) -> Result<Plugin, JourneyError> {
+        let kept = self.plugins.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+        match kept {
+            Some(plugin) => {
+                fits(plugin.manifest().size, limits)?;
+                Ok(plugin)
+            }
+            None => self.plugin_of(&self.folder.plugin(digest, self.engine.limits().component_bytes)?, limits),
         }
-        let component = self.folder.plugin(digest, self.engine.limits().component_bytes)?;
-        self.plugin_of(&component)
     }
 
-    fn plugin_of(&self, component: &[u8]) -> Result<Plugin, JourneyError> {
+    fn plugin_of(&self, component: &[u8], limits: &Limits) -> Result<Plugin, JourneyError> {
+        fits(component.len(), limits)?;
         let plugin = blocking(|| self.engine.load_through(component, self.cache.as_ref()))?;
         let digest = plugin.manifest().sha256.to_string();
         self.plugins.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, plugin.clone());
         Ok(plugin)
     }
+}
+
+/// The engine's own limit is that of all tenants; one of them may have less.
+fn fits(size: usize, limits: &Limits) -> Result<(), JourneyError> {
+    let limit = limits.component_bytes;
+    if size <= limit { Ok(()) } else { Err(LoadError::from(Refusal::TooLarge { size, limit }).into()) }
 }
 
 impl std::fmt::Display for TenantPolicy {

@@ -4,6 +4,9 @@
 //! goes on from its last page, and a service that said "not before" is not asked before. Another process may ask for a
 //! run, approve or pause a source; the store is looked at every few seconds.
 //!
+//! Tenants take turns, and a quarter of the runs at once is for tenants of whom nothing is read. What remains: as many tenants
+//! as there are runs at once, each with a source that takes hours, keep others out until `collection_wall`.
+//!
 //! At the end of [`Scheduler::run`] nothing is under way: runs are broken off between two pages, which loses nothing.
 
 use std::collections::HashMap;
@@ -16,7 +19,7 @@ use broker::store::Store;
 use broker::store::audit::Act;
 use broker::store::runs::Cause;
 use broker::store::sources::Source;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::reading::Clock;
 use super::{JourneyError, blocking};
@@ -51,25 +54,25 @@ impl<R: Reader> Scheduler<R> {
     /// # Errors
     /// [`JourneyError::Store`] when the store cannot be read; runs that are under way end with it.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), JourneyError> {
-        let mut under_way = HashMap::new();
+        let mut under_way: HashMap<Id, (i64, i64)> = HashMap::new();
         let mut runs = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         blocking(|| self.store.announce_saved(Act { actor: "scheduler", now: self.clock.now() }))?;
         loop {
             let now = self.clock.now();
             let due = if runs.len() < self.at_once { blocking(|| self.store.due(now))? } else { Vec::new() };
-            for source in due {
-                let number = source.source_no;
-                if runs.len() >= self.at_once {
-                    break;
-                }
-                if under_way.values().any(|read| *read == number) {
+            for source in in_turn(due, &under_way) {
+                let own = under_way.values().filter(|(tenant, _)| *tenant == source.tenant_no).count();
+                let free = self.at_once.saturating_sub(runs.len());
+                // A quarter is kept for tenants of whom nothing is read: slow sources of one would else keep out all others.
+                if free == 0 || (own > 0 && free <= self.at_once / 4) {
                     continue;
                 }
+                let key = (source.tenant_no, source.source_no);
                 let cause = schedule::cause(&source, now);
                 let reader = Arc::clone(&self.reader);
                 let task = runs.spawn(async move { reader.read(source, cause).await });
-                under_way.insert(task.id(), number);
+                under_way.insert(task.id(), key);
             }
             tokio::select! {
                 () = &mut stop => break,
@@ -86,6 +89,26 @@ impl<R: Reader> Scheduler<R> {
         runs.shutdown().await;
         Ok(())
     }
+}
+
+/// What is due and not under way, in turn: first a source of each tenant, those of whom the least is read before the others,
+/// then a second of each, and so on; within a tenant the longest overdue first.
+fn in_turn(due: Vec<Source>, under_way: &HashMap<Id, (i64, i64)>) -> Vec<Source> {
+    let mut turns: HashMap<i64, usize> = HashMap::new();
+    for (tenant, _) in under_way.values() {
+        *turns.entry(*tenant).or_default() += 1;
+    }
+    let mut ranked: Vec<(usize, Source)> = due
+        .into_iter()
+        .filter(|source| !under_way.values().any(|(_, number)| *number == source.source_no))
+        .map(|source| {
+            let turn = turns.entry(source.tenant_no).or_default();
+            *turn += 1;
+            (*turn, source)
+        })
+        .collect();
+    ranked.sort_by_key(|(turn, _)| *turn);
+    ranked.into_iter().map(|(_, source)| source).collect()
 }
 
 #[cfg(test)]
@@ -166,12 +189,21 @@ mod tests {
         Act { actor: "test", now: START }
     }
 
-    /// So many approved sources, at `now`.
+    /// So many approved sources of the tenant `acme`, at `now`.
     fn bench(sources: usize, now: OffsetDateTime) -> Bench {
+        bench_of(&[("acme", sources)], now)
+    }
+
+    /// Tenants with so many approved sources each.
+    fn bench_of(tenants: &[(&str, usize)], now: OffsetDateTime) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(&folder.path().join("broker.sqlite")).unwrap());
-        store.add_tenant(act(), "acme", Identity::Full, None).unwrap();
-        for number in 0..sources {
+        for (tenant, number) in
+            tenants.iter().flat_map(|(tenant, sources)| (0..*sources).map(move |number| (*tenant, number)))
+        {
+            if number == 0 {
+                store.add_tenant(act(), tenant, Identity::Full, None).unwrap();
+            }
             let key = format!("https://{number}.example.com");
             let entered = Entered {
                 source_key: &key,
@@ -181,10 +213,10 @@ mod tests {
                 entered: "{}",
                 configuration: "{}",
             };
-            let source_no = store.add_source(act(), "acme", &entered, "sealed").unwrap().source_no;
-            store.note_test(act(), "acme", source_no, "{}", true).unwrap();
-            store.save_source(act(), "acme", source_no).unwrap();
-            store.approve_source(act(), "acme", source_no).unwrap();
+            let source_no = store.add_source(act(), tenant, &entered, "sealed").unwrap().source_no;
+            store.note_test(act(), tenant, source_no, "{}", true).unwrap();
+            store.save_source(act(), tenant, source_no).unwrap();
+            store.approve_source(act(), tenant, source_no).unwrap();
         }
         let clock: Arc<dyn Clock> = Arc::new(Paused { start: now, since: Instant::now() });
         let reader = Arc::new(Noting {
@@ -273,5 +305,32 @@ mod tests {
         *bench.reader.panics.lock().unwrap() = 1;
         bench.run_for(Duration::from_secs(30), 2).await;
         assert_eq!((bench.reads(1).len(), bench.reads(2).len()), (2, 1));
+    }
+
+    /// Sixteen slow sources of one tenant kept the source of another out for half a day.
+    #[tokio::test(start_paused = true)]
+    async fn slow_sources_of_one_tenant_keep_nobody_out() {
+        let mut bench = bench_of(&[("slow", 20), ("modest", 2)], START);
+        Arc::get_mut(&mut bench.reader).unwrap().takes = HOUR * 12;
+        bench.run_for(Duration::from_secs(10), 8).await;
+        let reads =
+            |sources: std::ops::RangeInclusive<i64>| sources.map(|source| bench.reads(source).len()).sum::<usize>();
+        // Two of eight are left for whoever comes next.
+        assert_eq!((reads(1..=20), reads(21..=22)), (4, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_is_read_while_others_are_slow() {
+        let mut bench = bench_of(&[("slow", 20), ("modest", 1)], START);
+        Arc::get_mut(&mut bench.reader).unwrap().takes = HOUR * 12;
+        bench.store.pause_source(act(), "modest", 21, true).unwrap();
+        let store = Arc::clone(&bench.store);
+        let asking = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            store.pause_source(Act { actor: "test", now: START }, "modest", 21, false).unwrap();
+        });
+        bench.run_for(Duration::from_secs(90), 8).await;
+        asking.await.unwrap();
+        assert_eq!((bench.reads(21).len(), bench.reader.most_at_once.load(Ordering::SeqCst)), (1, 7));
     }
 }

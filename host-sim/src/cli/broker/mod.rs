@@ -1,7 +1,7 @@
 //! The journey without a browser: tenants, sources, and what the broker remembers of them.
 
-pub(super) mod allocation;
 pub(super) mod alerts;
+pub(super) mod allocation;
 pub(super) mod audit;
 pub(super) mod data;
 mod erase;
