@@ -12,9 +12,11 @@ fn runs_the_whole_line_and_its_figures_are_those_of_the_truth() {
         "\nDescribe\n",
         "\nConfigure\n",
         "\nTest connection\n",
-        "\nCollect\n",
+        "\nSave\n",
+        "\nApprove and Merge\n",
         "\nAllocation\n",
-        "\nUnused seats",
+        "\nUser activity trends",
+        "\nExpired or unused licenses",
         "\nBill of the run\n",
     ];
     let places: Vec<usize> =
@@ -28,8 +30,9 @@ fn runs_the_whole_line_and_its_figures_are_those_of_the_truth() {
     let pool = format!("{} bought, {} in use, {} over", license.user_limit, license.active_users, license.overage);
     assert!(ran.stdout.contains(&pool), "{pool}\n{}", ran.stdout);
 
-    let (allocation, rest) = ran.stdout[places[4]..].split_at(places[5] - places[4]);
-    let unused = rest.split("\nBill of the run").next().unwrap();
+    let part = |number: usize| &ran.stdout[places[number]..places[number + 1]];
+    let (allocation, activity, unused) = (part(5), part(6), part(7));
+    assert!(part(3).contains("pending servers of the platform: 1"), "{}", part(3));
     let today = time::OffsetDateTime::now_utc().date();
     for user in &truth.users {
         let listed = |text: &str| text.lines().any(|line| line.split_whitespace().any(|word| word == user.username));
@@ -46,6 +49,8 @@ fn runs_the_whole_line_and_its_figures_are_those_of_the_truth() {
     for column in ["Server", "Vendor", "Feature", "License type", "User", "Start", "End"] {
         assert!(allocation.contains(column), "{column}");
     }
+    let last = truth.users.iter().filter_map(|user| user.last_activity_on).max().unwrap();
+    assert!(activity.contains(&broker::calendar::day_text(last)), "{activity}");
     assert!(!ran.stdout.contains(Tokens::ADMINISTRATOR));
     assert!(!ran.stdout.contains('\u{1b}'), "no colours where nobody sees them");
 }

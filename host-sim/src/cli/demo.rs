@@ -1,52 +1,43 @@
-//! `demo`: the whole line on one machine, with nothing faked but GitLab itself.
+//! `demo`: the whole journey on one machine, with nothing faked but GitLab itself.
 //!
 //! The plugin is built and loaded as any plugin would be, the stand-in answers over real HTTP on loopback, and every
-//! figure printed comes out of the sandbox.
+//! figure printed comes out of the sandbox by way of the store: what is shown is what the commands show.
 
 use std::process::ExitCode;
 
+use broker::journey::State;
+use broker::reports::sizing::{Sizing, sizing};
+use broker::reports::unused;
+use broker::store::runs::Cause;
+use broker::store::tenants::Identity;
 use fake_gitlab::{FakeGitlab, Options, Tokens};
 use time::OffsetDateTime;
 
-use super::component::{AdmissionArgs, ComponentFile};
-use super::document::{allocation_table, lines, table};
+use super::broker::data::{act, user};
+use super::broker::{allocation, report};
+use super::component::{AdmissionArgs, ComponentFile, cache};
 use super::error::CommandError;
-use super::source::{Entered, Source};
+use super::signals;
 use super::terminal::{self, ProgressLine, printable};
-use crate::allocation::{Allocation, GRACE_DAYS, Rows, UNUSED_AFTER_DAYS, UnusedSeat};
-use crate::bill::{Bill, human_bytes};
-use crate::collection::PageSink;
-use crate::contract::{Batch, CheckStatus, Completeness, Pool, Summary};
+use crate::bill::human_bytes;
+use crate::contract::CheckStatus;
 use crate::egress::Secret;
+use crate::journey::host::{Entry, Host, TenantPolicy};
+use crate::journey::reading::{Outcome, SystemClock};
 use crate::policy::limits::Limits;
-use crate::policy::network::NetworkPolicy;
+
+/// The tenant of the demo.
+const TENANT: &str = "demo";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cargo sim demo --users 1000 --rows 20")]
+#[command(after_help = "Examples:\n  cargo sim demo\n  cargo sim demo --users 5000 --rows 20")]
 pub(super) struct Args {
     /// Accounts on the stand-in
     #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(3..=1_000_000))]
     users: u32,
     /// Rows to print of each table; the rest is counted
-    #[arg(long, value_name = "N", default_value_t = 12)]
-    rows: usize,
-}
-
-/// Keeps the rows that a person is shown.
-struct Report {
-    allocation: Allocation,
-    rows: Rows,
-    warnings: Vec<String>,
-}
-
-impl PageSink for Report {
-    fn page(&mut self, batch: &Batch) -> std::io::Result<()> {
-        let rows = self.allocation.rows(batch);
-        self.rows.allocation.extend(rows.allocation);
-        self.rows.unused.extend(rows.unused);
-        self.warnings.extend(batch.warnings.iter().map(|warning| warning.message.clone()));
-        Ok(())
-    }
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rows: u32,
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
@@ -60,23 +51,19 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
 }
 
 async fn journey(args: &Args, component: &ComponentFile, gitlab: &FakeGitlab) -> Result<ExitCode, CommandError> {
+    let folder = tempfile::tempdir().map_err(|error| CommandError::output(&error))?;
+    let host = Host::open(&folder.path().join("data"), None, cache())?;
+    let user = user();
+    host.store().add_tenant(act(&user), TENANT, Identity::Full, None)?;
+    host.set_policy(act(&user), TENANT, &TenantPolicy { allow_loopback: true, ..TenantPolicy::default() })?;
+
     let secret = Secret::new(Tokens::ADMINISTRATOR.to_owned())
         .map_err(|error| CommandError::failed(error.to_string(), "this is a fault of the stand-in"))?;
-    let source = Source::prepare(
-        component,
-        Entered {
-            url: gitlab.base_url(),
-            secret: Some(secret),
-            settings: vec![],
-            network: NetworkPolicy { loopback: true, private: false },
-            ca_file: None,
-            max_concurrency: None,
-            limits: Limits::default(),
-            tape: None,
-        },
-    )
-    .await?;
-    let (descriptor, manifest) = (&source.descriptor, source.plugin.manifest());
+    let url = gitlab.base_url();
+    let entry = Entry { component: component.bytes(), url: &url, settings: &[], secret };
+    let source = host.add(act(&user), TENANT, entry).await?;
+    let connection = host.connect(&source).await?;
+    let (descriptor, manifest) = (&connection.descriptor, connection.plugin.manifest());
     terminal::print(&format!(
         "\nDescribe\n  {} {}, {} of WebAssembly, sha256 {:.16}…\n  imports {}\n",
         printable(&descriptor.name),
@@ -86,98 +73,82 @@ async fn journey(args: &Args, component: &ComponentFile, gitlab: &FakeGitlab) ->
         manifest.imports.join(", "),
     ))?;
     terminal::print(&format!(
-        "\nConfigure\n  stand-in at {}, {} accounts\n  source key {}\n  granted {}; the token stays with the host, header `{}`\n",
-        gitlab.base_url(),
+        "\nConfigure\n  stand-in at {url}, {} accounts\n  source key {}\n  granted {}; the token stays with the host, header `{}`\n",
         args.users,
-        printable(&source.config.source_key),
-        source.network.access.grant,
+        printable(&source.source_key),
+        connection.network.access.grant,
         printable(&descriptor.credential.header_name),
     ))?;
 
-    let mut bill = Bill::default();
-    let outcome = source.plugin.test(&source.network, &source.config).await;
-    bill.add(&outcome.bill);
-    let report = outcome.result?;
-    terminal::print(&format!("\nTest connection\n{}", super::test::as_text(&report)))?;
-    if report.outcome == CheckStatus::Fail {
+    let tested = host.test(act(&user), &source).await?.result?;
+    terminal::print(&format!("\nTest connection\n{}", super::test::as_text(&tested)))?;
+    if tested.outcome == CheckStatus::Fail {
         return Err(CommandError::failed("Test connection failed", "the checks above say why"));
     }
 
-    let mut sink = Report {
-        allocation: Allocation::new(OffsetDateTime::now_utc().date()),
-        rows: Rows::default(),
-        warnings: Vec::new(),
-    };
-    let summary = {
+    let saved = host.store().save_source(act(&user), TENANT, source.source_no)?;
+    let waiting = host.store().sources(Some(TENANT))?.iter().filter(|source| source.state == State::Pending).count();
+    terminal::print(&format!(
+        "\nSave\n  {}: {}; pending servers of the platform: {waiting}\n",
+        printable(&saved.display_name),
+        saved.state
+    ))?;
+
+    let (source, _) = host.approve(act(&user), TENANT, source.source_no)?;
+    let reading = {
         let mut progress = ProgressLine::start();
         tokio::select! {
-            summary = source.collection().run(None, &mut sink, &mut progress, &mut bill) => summary?,
-            () = super::signals::interrupted() => {
+            reading = host.read(&user, &SystemClock, &source, Cause::Approval, &mut progress) => reading?,
+            () = signals::interrupted() => {
                 return Err(CommandError::interrupted("run `cargo sim demo` again"));
             }
         }
     };
-    terminal::print(&collected(args.rows, &sink, &summary))?;
-    terminal::print(&format!("\n{}", bill.to_text(&source.limits)))?;
+    if let Outcome::Failed { message, hint, .. } = reading.outcome {
+        return Err(CommandError::failed(
+            message,
+            hint.unwrap_or_else(|| "this is a fault of the stand-in".to_owned()),
+        ));
+    }
+    terminal::print(&read(&host)?)?;
+    terminal::print(&shown(&host, args.rows)?)?;
+    terminal::print(&format!("\n{}", reading.bill.to_text(&connection.limits)))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was collected, for people: the pools, then both tables.
-fn collected(rows: usize, report: &Report, summary: &Summary) -> String {
-    let completeness = match summary.completeness {
-        Completeness::Complete => "complete",
-        Completeness::Partial => "partial",
-    };
-    let counts = &summary.counts;
-    let mut text =
-        format!("\nCollect\n  {completeness}: {} accounts, {} assignments\n", counts.users, counts.assignments);
-    text.extend(report.allocation.pools().map(pool_line));
-    text.extend(report.warnings.iter().map(|warning| format!("  note: {}\n", printable(warning))));
-
-    let allocation = &report.rows.allocation;
-    let shown = allocation_table(allocation.get(..rows).unwrap_or(allocation));
-    text.push_str(&format!("\nAllocation\n{shown}{}", rest(allocation.len(), rows)));
-
-    let unused = &report.rows.unused;
-    let shown = unused_table(unused.get(..rows).unwrap_or(unused));
-    text.push_str(&format!(
-        "\nUnused seats (not active for more than {UNUSED_AFTER_DAYS} days, or never and older than {GRACE_DAYS} \
-         days)\n{shown}{}",
-        rest(unused.len(), rows)
-    ));
-    text
+/// What the run came to.
+fn read(host: &Host) -> Result<String, CommandError> {
+    let mut text = "\nApprove and Merge\n".to_owned();
+    for run in host.store().runs(TENANT, 1, 1)? {
+        let (users, assignments, pages) = (run.users, run.assignments, run.pages);
+        text.push_str(&format!("  {}: {users} accounts, {assignments} assignments, {pages} pages\n", run.state));
+    }
+    let today = OffsetDateTime::now_utc().date();
+    text.extend(sizing(host.store(), TENANT, &unused::Query::default(), today)?.iter().map(pool_line));
+    Ok(text)
 }
 
-fn pool_line(pool: &Pool) -> String {
-    let figure = |figure: Option<u64>| figure.map_or_else(|| "unknown".to_owned(), |figure| figure.to_string());
+/// Allocation and both reports.
+fn shown(host: &Host, rows: u32) -> Result<String, CommandError> {
+    let store = host.store();
+    let today = OffsetDateTime::now_utc().date();
+    let most = usize::try_from(rows).unwrap_or(usize::MAX);
+    let allocation = allocation::first_rows(store, TENANT, rows)?;
+    let activity = report::activity::first_rows(store, TENANT, today, most)?;
+    let unused = report::unused::first_rows(store, TENANT, today, most)?;
+    Ok(format!("\nAllocation\n{allocation}\n{activity}\n{unused}"))
+}
+
+fn pool_line(pool: &Sizing) -> String {
+    let figure = |figure: Option<i64>| figure.map_or_else(|| "unknown".to_owned(), |figure| figure.to_string());
     format!(
         "  {}: {} bought, {} in use, {} over; most in this term {}, to true up {}; ends {}\n",
         printable(&pool.feature),
         if pool.unlimited { "unlimited".to_owned() } else { figure(pool.entitled) },
         figure(pool.allocated),
-        figure(pool.overage_now),
+        figure(pool.over_now),
         figure(pool.max_allocated),
-        figure(pool.overage_term),
+        figure(pool.over_term),
         pool.term_end.as_deref().unwrap_or("never"),
     )
-}
-
-fn unused_table(seats: &[UnusedSeat]) -> String {
-    let mut table = table(&["Feature", "User", "Last active", "Account since"]);
-    for seat in seats {
-        table.add_row([
-            printable(&seat.feature),
-            printable(&seat.user),
-            seat.last_active.clone().unwrap_or_else(|| "never".to_owned()),
-            seat.created.clone().unwrap_or_else(|| "unknown".to_owned()),
-        ]);
-    }
-    lines(&table)
-}
-
-/// What stands below a table that was cut.
-fn rest(all: usize, shown: usize) -> String {
-    let more = all.saturating_sub(shown);
-    let more = if more == 0 { String::new() } else { format!("  … and {more} more\n") };
-    format!("{more}  {all} in all\n")
 }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker::allocation::{self, Allocated, Days, Query, Sort};
 use broker::export::ExportError;
+use broker::store::Store;
 use serde::Serialize;
 use time::Date;
 
@@ -107,6 +108,12 @@ fn cursor(text: &str) -> Result<String, CommandError> {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
         CommandError::usage("the cursor is not one that a page gave", "take `next` of the page before, as it is")
     })
+}
+
+/// The first rows, for people.
+pub(in crate::cli) fn first_rows(store: &Store, tenant: &str, rows: u32) -> Result<String, CommandError> {
+    let page = allocation::page(store, tenant, &Query::default(), rows, None)?;
+    Ok(as_text(&Page { rows: page.rows, total: page.total, next: None }))
 }
 
 fn as_text(page: &Page) -> String {

@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use broker::calendar::day_text;
 use broker::reports::activity::{self, Day, Query, Ranked, Usage};
+use broker::store::Store;
+use broker::view::{Filter, Period};
 use clap::ValueEnum;
 use serde::Serialize;
+use time::Date;
 
 use super::super::form::{FormArgs, Wanted};
 use super::super::select::{AtArg, FilterArgs, Whose};
@@ -32,6 +35,8 @@ pub(super) struct Args {
     #[command(flatten)]
     whose: Whose,
 }
+
+const NAME: &str = "User activity trends";
 
 /// A part of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         .ask(|store, tenant| activity::ranking(store, tenant, &query, args.after.skip(), args.form.most()).map(Some))?;
     let (rows, total) = ranking.map_or((Vec::new(), 0), |ranking| (ranking.rows, ranking.total));
     let report = Report {
-        report: "User activity trends",
+        report: NAME,
         from: day_text(period.from),
         to: day_text(period.to),
         days: opened.ask(|store, tenant| activity::daily(store, tenant, &query))?,
@@ -86,6 +91,28 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         total,
     };
     if wanted == Wanted::Page { args.form.value(&report) } else { args.form.text(&as_text(&report)) }
+}
+
+/// The report of 30 days, with the first rows of its ranking, for people.
+pub(in crate::cli) fn first_rows(
+    store: &Store,
+    tenant: &str,
+    today: Date,
+    rows: usize,
+) -> Result<String, CommandError> {
+    let period = Period::ending(today, 30);
+    let query = Query { filter: Filter::default(), period, at: None };
+    let ranking = activity::ranking(store, tenant, &query, 0, rows)?;
+    Ok(as_text(&Report {
+        report: NAME,
+        from: day_text(period.from),
+        to: day_text(period.to),
+        days: activity::daily(store, tenant, &query)?,
+        pools: activity::usage(store, tenant, &query)?,
+        rows: ranking.rows,
+        total: ranking.total,
+        next: None,
+    }))
 }
 
 fn as_text(report: &Report) -> String {

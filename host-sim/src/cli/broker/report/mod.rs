@@ -9,11 +9,11 @@
 //!
 //! What is not known is printed as unknown, and is null in JSON: never 0.
 
-mod activity;
+pub(in crate::cli) mod activity;
 mod ledger;
 mod price;
 mod sizing;
-mod unused;
+pub(in crate::cli) mod unused;
 
 use std::process::ExitCode;
 

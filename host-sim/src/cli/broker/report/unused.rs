@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use broker::calendar::day_text;
 use broker::reports::unused::{self, PoolSummary, Query, Reason, Unused};
+use broker::store::Store;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
+use time::Date;
 
 use super::super::form::{FormArgs, Wanted};
 use super::super::select::{AtArg, FilterArgs, Whose};
@@ -36,6 +38,8 @@ pub(super) struct Args {
     #[command(flatten)]
     whose: Whose,
 }
+
+const NAME: &str = "Expired or unused licenses";
 
 /// A part of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
     })?;
     let (rows, total) = page.map_or((Vec::new(), 0), |page| (page.rows, page.total.unsigned_abs()));
     let report = Report {
-        report: "Expired or unused licenses",
+        report: NAME,
         today: day_text(today),
         threshold: query.rule.threshold,
         grace: query.rule.grace,
@@ -94,6 +98,27 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         total,
     };
     if wanted == Wanted::Page { args.form.value(&report) } else { args.form.text(&as_text(&report)) }
+}
+
+/// The report by the usual rule, with its first rows, for people.
+pub(in crate::cli) fn first_rows(
+    store: &Store,
+    tenant: &str,
+    today: Date,
+    rows: usize,
+) -> Result<String, CommandError> {
+    let query = Query::default();
+    let page = unused::page(store, tenant, &query, today, 0, rows)?;
+    Ok(as_text(&Report {
+        report: NAME,
+        today: day_text(today),
+        threshold: query.rule.threshold,
+        grace: query.rule.grace,
+        pools: unused::summary(store, tenant, &query, today)?,
+        rows: page.rows,
+        total: page.total.unsigned_abs(),
+        next: None,
+    }))
 }
 
 fn as_text(report: &Report) -> String {
