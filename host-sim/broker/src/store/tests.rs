@@ -135,6 +135,9 @@ fn whoever_consumes_no_seat_holds_none() {
     );
     let first_seen = "SELECT s.first_seen_on FROM seat s JOIN person p USING (person_no) WHERE p.username = 'ben'";
     assert_eq!(company.texts(first_seen), ["2026-03-02"]);
+    let stretch =
+        "SELECT s.held_from_run = s.from_run FROM seat s JOIN person p USING (person_no) WHERE p.username = 'ben'";
+    assert_eq!(company.number(stretch), 1, "the stretch begins with the verdict");
     assert_eq!(company.texts("SELECT p.username || ' ' || s.left_on FROM seat_past s JOIN person p USING (person_no) WHERE left_on IS NOT NULL"), [
         "anna 2026-03-02"
     ]);
