@@ -7,7 +7,7 @@ use super::runs::{Cause, Failed};
 use super::sources::Approved;
 use super::tenants::Identity;
 use crate::journey::State;
-use crate::record::{Record, User};
+use crate::record::{self, Assignment, Record, User};
 use crate::samples::{Company, ENTERED, pool, seat, summary, user};
 
 const HOLDERS: &str = "SELECT p.username FROM seat JOIN person p USING (person_no) ORDER BY 1";
@@ -377,4 +377,105 @@ fn of_a_person_no_more_is_kept_than_the_tenant_says() {
         assert_eq!(!kept_email.is_empty(), email, "{identity:?}");
         assert_eq!(company.number("SELECT count(*) FROM seat"), 1);
     }
+}
+
+/// One run in which the user 1 and the seat come twice.
+fn twice(users: [User<'static>; 2], seats: [Assignment<'static>; 2]) -> (String, String) {
+    let mut company = Company::empty();
+    company.pools.insert("base", pool("base"));
+    let run_no = company.begin().run_no;
+    let [first, second] = users;
+    let [one, other] = seats;
+    let mut records = company.records();
+    records.extend([Record::User(first), Record::Assignment(one)]);
+    company.store.add_page(run_no, None, &records, "2").unwrap();
+    let records = [Record::User(second), Record::Assignment(other)];
+    company.store.finish_run(company.act(), run_no, Some("2"), &records, &summary("complete")).unwrap();
+    let user = "SELECT concat_ws('|', display_name, email, email_kind, identities, account_state, account_state_raw, account_kind,
+                created_at, last_activity_on, last_sign_in_at, activity) FROM person";
+    let seat =
+        "SELECT concat_ws('|', consumes_seat, coalesce(non_consuming_reason, 'no reason'), role, via, reclaimable,
+                assigned_on, ends_on, last_activity_on) FROM seat";
+    (company.texts(user).remove(0), company.texts(seat).remove(0))
+}
+
+#[test]
+fn a_record_that_comes_again_is_merged_as_the_contract_says() {
+    let full = User {
+        display_name: Some("Anna"),
+        email: Some("anna@example.com"),
+        email_kind: "primary",
+        identities: vec![record::Identity { provider: "saml", external_id: "a" }],
+        account_state: "blocked",
+        account_state_raw: "ldap_blocked",
+        account_kind: "human",
+        last_activity_on: Some("2026-02-01"),
+        last_sign_in_at: Some("2026-02-02T01:00:00+02:00"),
+        activity: "known",
+        ..user("1", "anna")
+    };
+    let poor = User {
+        email: Some("public@example.com"),
+        email_kind: "public",
+        account_state: "other",
+        account_state_raw: "?",
+        account_kind: "unknown",
+        created_at: None,
+        activity: "not-readable",
+        ..user("1", "anna")
+    };
+    let holds = Assignment {
+        role: Some("owner"),
+        via: "group-invite",
+        reclaimable: Some(true),
+        assigned_on: Some("2026-01-01"),
+        ends_on: Some("2026-12-31"),
+        last_activity_on: Some("2026-02-03"),
+        ..seat("base", "1")
+    };
+    let bare = Assignment { consumes_seat: None, via: "unknown", ..seat("base", "1") };
+    let expected = (
+        "Anna|anna@example.com|primary|[{\"provider\":\"saml\",\"external_id\":\"a\"}]|blocked|ldap_blocked|human|\
+         2020-01-01T00:00:00Z|2026-02-01|2026-02-01T23:00:00Z|known"
+            .to_owned(),
+        "1|no reason|owner|group-invite|1|2026-01-01|2026-12-31|2026-02-03".to_owned(),
+    );
+    assert_eq!(twice([full.clone(), poor.clone()], [holds.clone(), bare.clone()]), expected);
+    assert_eq!(twice([poor.clone(), full.clone()], [bare, holds.clone()]), expected);
+    // What is present replaces, of whatever kind it is.
+    let other = User {
+        display_name: Some("Anna B"),
+        email: Some("b@example.com"),
+        identities: vec![record::Identity { provider: "ldap", external_id: "b" }],
+        account_state: "active",
+        account_state_raw: "active",
+        account_kind: "service",
+        created_at: Some("2021-01-01T00:00:00Z"),
+        last_activity_on: Some("2026-01-31"),
+        last_sign_in_at: Some("2026-02-03T00:00:00Z"),
+        ..full.clone()
+    };
+    let refused = Assignment {
+        consumes_seat: Some(false),
+        non_consuming_reason: Some("guest"),
+        role: Some("guest"),
+        via: "direct",
+        reclaimable: Some(false),
+        assigned_on: Some("2026-01-02"),
+        ends_on: Some("2026-12-30"),
+        last_activity_on: Some("2026-02-04"),
+        ..seat("base", "1")
+    };
+    let (user, held) = twice([full.clone(), other], [holds.clone(), refused.clone()]);
+    assert_eq!(
+        user,
+        "Anna B|b@example.com|primary|[{\"provider\":\"ldap\",\"external_id\":\"b\"}]|active|active|service|2021-01-01T00:00:00Z|\
+         2026-01-31|2026-02-03T00:00:00Z|known"
+    );
+    assert_eq!(held, "0|guest|guest|direct|0|2026-01-02|2026-12-30|2026-02-04");
+    // A verdict takes the reason of the earlier one along.
+    let (_, held) = twice([full.clone(), full.clone()], [refused.clone(), holds]);
+    assert!(held.starts_with("1|no reason|"), "{held}");
+    let (_, held) = twice([full.clone(), full], [refused, Assignment { consumes_seat: None, ..seat("base", "1") }]);
+    assert!(held.starts_with("0|guest|"), "{held}");
 }
