@@ -73,7 +73,8 @@ pub(crate) struct SourceAt {
     /// The snapshot, and its day.
     pub(crate) run_no: i64,
     pub(crate) taken_on: String,
-    newest: bool,
+    /// Whether it is shown as it is, not as it was.
+    pub(crate) newest: bool,
 }
 
 /// A pool at that moment.

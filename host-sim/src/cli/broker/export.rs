@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use broker::allocation::{self, Allocated};
 use broker::export::tables::{self, Table};
 use broker::export::{ExportError, Format, Writer, open_metrics};
-use broker::view::{At, Filter};
+use broker::view::Filter;
 use clap::builder::PossibleValuesParser;
 use time::OffsetDateTime;
 
@@ -79,10 +79,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         if !opened.is_there() {
             return Writer::new(format, table.columns(), out)?.finish();
         }
-        let at = args.at.at.map(|at| match at {
-            At::Day(day) => tables::At::Day(day),
-            At::Run(run_no) => tables::At::Run(run_no),
-        });
+        let at = args.at.at;
         let query = tables::Query { tenant: &opened.tenant, source_no: args.source, at };
         table.export(&opened.store, &query, format, out)
     })

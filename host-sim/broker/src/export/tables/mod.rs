@@ -21,25 +21,16 @@ mod pools;
 
 use std::io::Write;
 
-use rusqlite::{Connection, OptionalExtension as _, named_params, params};
-use time::Date;
+use rusqlite::Connection;
 
 pub use self::log::{AlertRow, AuditRow, EventRow, RunRow};
 pub use self::people::PersonRow;
 pub use self::pools::PoolRow;
 use super::{ExportError, Format, Writer};
-use crate::calendar::day_text;
 use crate::store::{Store, StoreError, sources, tenants};
 use crate::table::{Column, Row};
-
-/// Which moment of the past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// The end of a day.
-    Day(Date),
-    /// A snapshot, by the number of its run.
-    Run(i64),
-}
+pub use crate::view::At;
+use crate::view::{Filter, View};
 
 /// What of a table is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -191,73 +182,13 @@ fn prepared<'a, R: Row>(reader: &'a Connection, sql: &str) -> Result<rusqlite::S
     Err(StoreError::Incoherent("a table's query has other columns than the table".to_owned()))
 }
 
-/// A source at the moment that was asked for.
-struct SourceAt {
-    source_no: i64,
-    run_no: i64,
-    taken_on: String,
-    historic: bool,
-}
-
-/// The reader, in a transaction which ends with it, and the sources at the moment.
-fn view(store: &Store, query: &Query<'_>) -> Result<(Connection, Vec<SourceAt>), StoreError> {
-    let reader = store.reader()?;
-    reader.execute_batch("BEGIN")?;
-    let tenant_no = tenants::by_name(&reader, query.tenant)?.tenant_no;
+/// What was held at the moment that is asked for.
+fn view(store: &Store, query: &Query<'_>) -> Result<View, StoreError> {
+    let view = View::of(store, query.tenant, query.at, &Filter { source_no: query.source_no, ..Filter::default() })?;
     if let Some(source_no) = query.source_no {
-        sources::by_no(&reader, query.tenant, source_no)?;
+        sources::by_no(&view.reader, query.tenant, source_no)?;
     }
-    let (day, run_no) = match query.at {
-        None => (None, None),
-        Some(At::Day(day)) => (Some(day_text(day)), None),
-        Some(At::Run(run_no)) => (None, Some(run_no)),
-    };
-    let mut statement = reader.prepare(
-        "SELECT s.source_no, r.run_no, r.taken_on, r.run_no <> s.snapshot_run
-         FROM source s JOIN run r ON r.run_no =
-              (SELECT max(x.run_no) FROM run x WHERE x.source_no = s.source_no AND x.state = 'complete'
-               AND (:run IS NULL OR x.run_no <= :run) AND (:day IS NULL OR x.taken_on <= :day))
-         WHERE s.tenant_no = :tenant AND (:source IS NULL OR s.source_no = :source)
-           AND s.state IN ('active', 'problem', 'unreachable') ORDER BY s.source_no",
-    )?;
-    let bound = named_params! { ":day": day, ":run": run_no, ":tenant": tenant_no, ":source": query.source_no };
-    let sources: Vec<_> = statement
-        .query_map(bound, |row| {
-            Ok(SourceAt { source_no: row.get(0)?, run_no: row.get(1)?, taken_on: row.get(2)?, historic: row.get(3)? })
-        })?
-        .collect::<Result<_, _>>()?;
-    drop(statement);
-    snapshot_exists(&reader, query, tenant_no, &sources)?;
-    Ok((reader, sources))
-}
-
-fn snapshot_exists(
-    reader: &Connection,
-    query: &Query<'_>,
-    tenant_no: i64,
-    sources: &[SourceAt],
-) -> Result<(), StoreError> {
-    let name = match query.at {
-        None => return Ok(()),
-        Some(At::Day(_)) if !sources.is_empty() => return Ok(()),
-        Some(At::Day(day)) => format!("of {} or before", day_text(day)),
-        Some(At::Run(run_no)) => {
-            let found = reader
-                .query_row(
-                    "SELECT 1 FROM run r JOIN source s USING (source_no)
-                     WHERE r.run_no = ?1 AND r.state = 'complete' AND s.tenant_no = ?2
-                       AND s.state IN ('active', 'problem', 'unreachable')",
-                    params![run_no, tenant_no],
-                    |_| Ok(()),
-                )
-                .optional()?;
-            if found.is_some() {
-                return Ok(());
-            }
-            run_no.to_string()
-        }
-    };
-    Err(StoreError::Unknown { what: "snapshot", name })
+    Ok(view)
 }
 
 /// A reader for a table that has no snapshots.

@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::{Query, Stored, prepared, stored_row, view};
 use crate::export::ExportError;
 use crate::store::Store;
+use crate::view::View;
 
 stored_row! {
     /// An account in a snapshot, as much of it as the tenant's level of identity lets through.
@@ -75,10 +76,10 @@ impl Stored for PersonRow {
         query: &Query<'_>,
         mut each: impl FnMut(Self) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let (reader, sources) = view(store, query)?;
+        let View { reader, sources, .. } = view(store, query)?;
         let mut statement = prepared::<Self>(&reader, SELECT)?;
         for source in sources {
-            let until = source.historic.then_some(&source.taken_on);
+            let until = (!source.newest).then_some(&source.taken_on);
             let mut rows = statement.query(params![source.source_no, source.run_no, until, source.taken_on])?;
             while let Some(row) = rows.next()? {
                 each(Self::of(row)?)?;

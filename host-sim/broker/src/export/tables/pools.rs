@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::{Query, Stored, prepared, stored_row, view};
 use crate::export::ExportError;
 use crate::store::Store;
+use crate::view::View;
 
 stored_row! {
     /// A pool in a snapshot. A figure that the vendor does not tell is empty, never 0.
@@ -84,7 +85,7 @@ impl Stored for PoolRow {
         query: &Query<'_>,
         mut each: impl FnMut(Self) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
-        let (reader, sources) = view(store, query)?;
+        let View { reader, sources, .. } = view(store, query)?;
         let mut statement = prepared::<Self>(&reader, SELECT)?;
         for source in sources {
             let mut rows = statement.query(params![source.source_no, source.run_no])?;
