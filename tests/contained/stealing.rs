@@ -1,6 +1,7 @@
 //! A guest that looks for the credential. It is not there: not in its memory, not in an answer, not in a header of its own.
 
 use host_sim::contract::Credential;
+use host_sim::egress::DenialCode;
 
 use crate::support::guests::{Attacked, CANARY, tight, told};
 use crate::support::wiretap::Wiretap;
@@ -19,8 +20,14 @@ pub async fn secret_thief() {
     let seen = format!("{:?}", call.result);
     assert!(!holds_canary(seen.as_bytes()), "{seen}");
 
+    // Neither fields that no plugin sends nor a sign-in of its own.
+    assert_eq!(call.bill.denials[0].code, DenialCode::SignIn, "{:?}", call.bill.denials);
+    assert_eq!(call.bill.denials[0].message, "the header field x-loot is not one that a plugin may send");
+    let failure = call.last_failure.as_ref().unwrap();
+    assert_eq!(failure.words, "the body of the request is not JSON, or signs in, which is the host's to do");
     let sent = server.requests();
-    assert_eq!(sent.len(), 3, "one to look, two to send the loot");
+    assert_eq!(sent.len(), 4, "one to look, two to send the loot, and the head of one whose body is refused");
+    assert!(!sent.iter().any(|request| String::from_utf8_lossy(request).contains("private_token")));
     for request in &sent {
         let text = String::from_utf8_lossy(request);
         let line = format!("authorization: Bearer {CANARY}\r\n");

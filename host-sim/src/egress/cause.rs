@@ -64,6 +64,9 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Cause> {
     if let Some(Error::HttpRequestBodySize(Some(limit))) = error.downcast_ref::<Error>() {
         return Some(Cause::new(Error::HttpRequestBodySize(Some(*limit)), upload::too_large(*limit)));
     }
+    if let Some(Error::HttpRequestDenied) = error.downcast_ref::<Error>() {
+        return Some(denied_body());
+    }
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_incomplete_message() {
         Some(Cause::new(Error::ConnectionTerminated, "the connection was closed before the answer was whole"))
@@ -78,6 +81,12 @@ fn known(error: &(dyn StdError + 'static)) -> Option<Cause> {
     } else {
         None
     }
+}
+
+/// What the look through the body of a request ended.
+pub(super) fn denied_body() -> Cause {
+    let words = "the body of the request is not JSON, or signs in, which is the host's to do";
+    Cause { kind: NetworkFailureKind::Denied, ..Cause::new(Error::HttpRequestDenied, words) }
 }
 
 fn of_connect(error: &ConnectError) -> Cause {

@@ -22,6 +22,7 @@ use crate::policy::request::{self, Refusal, Rules, Wanted};
 use crate::policy::{
     fields,
     limits::{BODY_PIECE, Limits},
+    sign_in,
 };
 use crate::tenant::pace::Paced;
 
@@ -68,7 +69,13 @@ impl Hooks {
             uri: &request.uri().to_string(),
             path_and_query: request.uri().path_and_query().map_or("/", |path| path.as_str()),
         };
-        let origin = request::decide(rules, wanted).map_err(|refusal| refused(&refusal, target))?;
+        let own = access.injection.as_ref().map(|injection| injection.header().as_str());
+        // What was refused when it was written is taken out before it leaves.
+        let head = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let head = head.filter(|(name, _)| !fields::is_forbidden(name));
+        let origin = request::decide(rules, wanted)
+            .and_then(|origin| Ok(sign_in::check_head(wanted.method, own, head).map(|()| origin)?))
+            .map_err(|refusal| refused(&refusal, target))?;
         Ok((origin, network))
     }
 
@@ -168,6 +175,7 @@ pub(super) fn refused(refusal: &Refusal, target: String) -> Denial {
         Refusal::Method(_) | Refusal::NotByMethod { .. } => DenialCode::Method,
         Refusal::Path(PathError::NotOriginForm) => DenialCode::Malformed,
         Refusal::Path(_) | Refusal::NotBelow { .. } => DenialCode::Path,
+        Refusal::SignIn(_) => DenialCode::SignIn,
         Refusal::Origin(OriginError::UserInfo) => DenialCode::UserInfo,
         Refusal::Origin(_) => DenialCode::Malformed,
         Refusal::NotGranted { .. } => DenialCode::Origin,
@@ -235,7 +243,11 @@ mod tests {
 
     fn request(method: &str, uri: &str) -> Request<WasiBody> {
         let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-        Request::builder().method(method).uri(uri).body(body).unwrap()
+        let mut request = Request::builder().method(method).uri(uri).body(body).unwrap();
+        if method == "POST" {
+            request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        }
+        request
     }
 
     const OPEN: NetworkPolicy = NetworkPolicy { loopback: true, private: true };
@@ -337,6 +349,41 @@ mod tests {
         let filter = hooks.forbidden_header_filter();
         assert!(filter(&http::header::HOST) && filter(&http::header::TRAILER) && !filter(&http::header::ACCEPT));
         assert_eq!(request.uri(), "https://gitlab.example.com/api/v4/users?page=2");
+    }
+
+    /// Each of these left beside the host's `private-token`.
+    #[test]
+    fn no_credential_of_the_plugins_own_leaves() {
+        let hooks = hooks("https://gitlab.example.com", OPEN, Limits::default());
+        let users = "https://gitlab.example.com/api/v4/users";
+        for (name, value) in [
+            ("authorization", "Bearer ATTACKER"),
+            ("job-token", "ATTACKER"),
+            ("cookie", "_gitlab_session=ATTACKER"),
+            ("sudo", "root"),
+            ("x-gitlab-static-object-token", "ATTACKER"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ] {
+            let mut request = request("GET", users);
+            request.headers_mut().insert("private-token", "placeholder".parse().unwrap());
+            assert!(hooks.admit(&request).is_ok());
+            request.headers_mut().insert(name, value.parse().unwrap());
+            let denial = hooks.admit(&request).err().unwrap();
+            assert_eq!(denial.code, DenialCode::SignIn, "{name}");
+            assert!(!format!("{denial:?}").contains("ATTACKER"), "{denial:?}");
+        }
+        for (method, uri) in [
+            ("POST", "https://gitlab.example.com/api/graphql?private_token=glpat-ATTACKER"),
+            ("GET", "https://gitlab.example.com/api/v4/users?page=2&PRIVATE%5Ftoken[]=glpat-ATTACKER"),
+        ] {
+            let denial = hooks.admit(&request(method, uri)).err().unwrap();
+            assert_eq!(denial.code, DenialCode::SignIn, "{uri}");
+            assert!(!format!("{denial:?}").contains("ATTACKER"), "{denial:?}");
+        }
+        let mut form = request("POST", "https://gitlab.example.com/api/graphql");
+        assert!(hooks.admit(&form).is_ok());
+        form.headers_mut().remove("content-type");
+        assert_eq!(hooks.admit(&form).err().unwrap().code, DenialCode::SignIn);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub enum DenialCode {
     UserInfo,
     /// A method other than GET and POST.
     Method,
+    /// A credential of the plugin's own, or a field or body that could carry one.
+    SignIn,
     /// An address that the tenant's policy does not allow.
     Address,
     /// The request, and with it the credential, would travel unencrypted.

@@ -1,4 +1,5 @@
-//! A request body on its way out: counted and limited. A plugin only asks questions, and these are short.
+//! A request body on its way out: counted, limited, and looked through for a sign-in. A plugin only asks questions, and these
+//! are short.
 //!
 //! Trailers are left out: nothing that a plugin asks needs them, and a server may take them for the fields that the host
 //! writes.
@@ -12,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::ledger::{Ledger, NetworkFailureKind};
+use crate::policy::body;
 
 /// What the administrator is told when the body of a request is too large.
 pub(super) fn too_large(limit: u64) -> String {
@@ -24,12 +26,13 @@ pub(super) struct UploadBody {
     limit: u64,
     only_warn: bool,
     bytes: u64,
+    json: body::Body,
     ledger: Arc<Ledger>,
 }
 
 impl UploadBody {
     pub(super) fn new(inner: WasiBody, limit: u64, only_warn: bool, ledger: Arc<Ledger>) -> Self {
-        Self { inner, limit, only_warn, bytes: 0, ledger }
+        Self { inner, limit, only_warn, bytes: 0, json: body::Body::default(), ledger }
     }
 }
 
@@ -54,6 +57,12 @@ impl Body for UploadBody {
                 if within {
                     self.ledger.warn("request_bytes");
                 }
+            }
+            if let Some(data) = frame.data_ref()
+                && let Err(refusal) = self.json.read(data)
+            {
+                self.ledger.failed(NetworkFailureKind::Denied, &refusal.to_string());
+                return Poll::Ready(Some(Err(Error::HttpRequestDenied)));
             }
         }
         Poll::Ready(frame)

@@ -1,4 +1,6 @@
-//! Header fields that a plugin may not write, and that are not shown to it.
+//! Header fields: which a plugin may send, which it may not even write and is not shown, and which the credential is written in.
+//!
+//! Sent are [`may_be_sent`]'s alone, beside the credential's own. Not even written are:
 //!
 //! | fields | why |
 //! | --- | --- |
@@ -60,6 +62,30 @@ pub fn may_carry_a_credential(name: &str) -> bool {
     !is_forbidden(name)
         && !STEERING.contains(&lower.as_str())
         && !STEERING_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
+}
+
+/// Names of the fields that a plugin sends, in lower case. They say what is wanted and in which form, and nobody signs in by them.
+const SENT: [&str; 13] = [
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-length",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "prefer",
+    "user-agent",
+];
+
+/// Whether a request that has the field `name`, in lower case, may leave. Services have their version asked for by a field of
+/// their own name: `notion-version`, `x-github-api-version`.
+#[must_use]
+pub fn may_be_sent(name: &str) -> bool {
+    SENT.contains(&name) || name.ends_with("-version")
 }
 
 /// Whether a plugin may not write the field `name`.

