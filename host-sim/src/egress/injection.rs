@@ -2,8 +2,7 @@
 //!
 //! | refused | why |
 //! | --- | --- |
-//! | a header that a plugin may not write | what the plugin may not say, the token must not say for it |
-//! | `content-…`, `accept-encoding`, `if-…` and others that steer the exchange | they shape the body, or the answer in which the token is masked |
+//! | a header other than `authorization`, `private-token`, `job-token`, `deploy-token`, `api-key`, `x-…-token` and `…-api-key` | the others shape the exchange, or honest servers echo them altered, where no mask finds the token |
 //! | a prefix of more than 32 bytes, or of other than visible characters and blanks | it is the name of a scheme, such as `Bearer`, and no place for data |
 
 use http::HeaderName;
@@ -29,7 +28,10 @@ pub enum InjectionError {
     #[error("the plugin wants the token in a header that does not exist")]
     NoHeader,
     /// A header that means something to more than the service's sign-in.
-    #[error("the plugin wants the token in a header that carries no token")]
+    #[error(
+        "the plugin wants the token in a header that is for something else; a token is written into authorization, \
+         private-token, job-token, deploy-token, api-key, x-...-token or ...-api-key"
+    )]
     Header,
     /// Too long, or not of visible characters and blanks.
     #[error("the plugin wants more before the token than the name of a scheme")]
@@ -85,7 +87,17 @@ mod tests {
 
     #[test]
     fn a_plugin_does_not_choose_what_the_token_says() {
-        for header in ["authorization", "Private-Token", "x-api-key", "job-token", "cookie"] {
+        for header in [
+            "authorization",
+            "Private-Token",
+            "job-token",
+            "deploy-token",
+            "api-key",
+            "x-api-key",
+            "dd-api-key",
+            "x-auth-token",
+            "X-Vault-Token",
+        ] {
             assert_eq!(verdict(header, ""), Ok(()), "{header}");
         }
         for header in ["", "a b", "x\r\ny", ":authority", "host:"] {
@@ -110,6 +122,26 @@ mod tests {
             "accept",
             "accept-encoding",
             "set-cookie",
+            // Honest servers echo these, cut, escaped, in other letters or as they are.
+            "cookie",
+            "x-request-id",
+            "x-correlation-id",
+            "user-agent",
+            "referer",
+            "traceparent",
+            "tracestate",
+            "access-control-request-headers",
+            "accept-language",
+            "origin",
+            "from",
+            "x-csrf-token",
+            "X-XSRF-TOKEN",
+            "csrf-api-key",
+            "x-forwarded-token",
+            "proxy-api-key",
+            "token",
+            "sudo",
+            "x-token-id",
         ] {
             assert_eq!(verdict(header, ""), Err(InjectionError::Header), "{header}");
         }

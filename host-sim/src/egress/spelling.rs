@@ -2,12 +2,14 @@
 //!
 //! | as | in the ways of |
 //! | --- | --- |
-//! | it is | |
+//! | it is, without its signs, in other letters | those that write names, keys or file names |
 //! | JSON | encoders that escape `/`, signs of HTML, all but letters and digits, or everything |
 //! | a URL | encoders that leave this or that as it is, and those that leave nothing |
 //! | HTML | names of signs, and numbers for signs or for everything, decimal and hexadecimal |
-//! | hexadecimal digits | small and large ones |
+//! | hexadecimal digits | |
 //! | base64 | both alphabets, wherever it begins in what is encoded: in `user:token` it begins with the sixth byte |
+//!
+//! All but base64 are found in small letters, large ones and both.
 //!
 //! Not found: two of these at once, lines broken inside of it, and what a server makes up to hide it from its own client.
 //! A service that wants to give a token away has the token.
@@ -25,15 +27,25 @@ pub(super) struct Spelling {
     /// How many characters before and after the text hold a part of the credential, beside what else they hold: in base64,
     /// whose digits are no whole bytes.
     around: [usize; 2],
+    /// Whether small and large letters are the same.
+    any_case: bool,
 }
 
 impl Spelling {
     fn alone(text: Zeroizing<String>) -> Self {
-        Self { text, around: [0, 0] }
+        Self { text, around: [0, 0], any_case: true }
     }
 
+    /// The first byte, as a small letter if it is one.
     fn first(&self) -> Option<u8> {
-        self.text.as_bytes().first().copied()
+        self.text.as_bytes().first().map(u8::to_ascii_lowercase)
+    }
+
+    fn begins(&self, bytes: &[u8]) -> bool {
+        let text = self.text.as_bytes();
+        bytes
+            .get(..text.len())
+            .is_some_and(|found| if self.any_case { found.eq_ignore_ascii_case(text) } else { found == text })
     }
 
     /// Bytes that an occurrence has.
@@ -51,12 +63,11 @@ pub(super) fn occurrences(bytes: &[u8], spellings: &[Spelling]) -> Vec<Range<usi
     let mut found = Vec::new();
     for alike in spellings.chunk_by(|one, next| one.first() == next.first()) {
         let Some(first) = alike.first().and_then(Spelling::first) else { continue };
-        for start in memchr::memchr_iter(first, bytes) {
+        for start in memchr::memchr2_iter(first, first.to_ascii_uppercase(), bytes) {
             let rest = bytes.get(start..).unwrap_or_default();
-            for Spelling { text, around: [before, after] } in alike {
-                if rest.starts_with(text.as_bytes()) {
-                    found.push(start.saturating_sub(*before)..start + text.len() + after);
-                }
+            for spelling in alike.iter().filter(|spelling| spelling.begins(rest)) {
+                let [before, after] = spelling.around;
+                found.push(start.saturating_sub(before)..start + spelling.text.len() + after);
             }
         }
     }
@@ -74,6 +85,9 @@ const URL_KEPT: [&str; 6] = ["", "-._~", "-_.!~*'()", "*-._", "-._~!$&'()*+,;=:@
 /// What encoders of HTML write for an apostrophe.
 const HTML_APOSTROPHE: [&str; 4] = ["&#39;", "&#039;", "&#x27;", "&apos;"];
 
+/// Letters and digits that a credential has at least, to be looked for without its signs: fewer are found in ordinary words.
+const SHORTEST: usize = 12;
+
 /// The ways to write a credential, each once, those with the same first byte together.
 pub(super) fn of(own: &str) -> Vec<Spelling> {
     let mut found = vec![Spelling::alone(Zeroizing::new(own.to_owned()))];
@@ -87,31 +101,29 @@ pub(super) fn of(own: &str) -> Vec<Spelling> {
             }
         }
         let spelling = Spelling::alone(text);
-        if !found.contains(&spelling) {
+        if !found.iter().any(|known| known.text.eq_ignore_ascii_case(&spelling.text)) {
             found.push(spelling);
         }
     };
-    let hex = |character: char, upper: bool| {
-        let number = u32::from(character);
-        if upper { format!("{number:02X}") } else { format!("{number:02x}") }
-    };
-    for upper in [false, true] {
-        for escaped in JSON_ESCAPED {
-            for slash in [false, true] {
-                add(&|character| match character {
-                    _ if escaped.contains(character) => Some(format!("\\u00{}", hex(character, upper))),
-                    '"' | '\\' => Some(format!("\\{character}")),
-                    '/' if slash => Some("\\/".to_owned()),
-                    _ => None,
-                });
-            }
-        }
-        for kept in URL_KEPT {
-            add(&|character| {
-                let keeps = character.is_ascii_alphanumeric() || kept.contains(character);
-                (!keeps).then(|| format!("%{}", hex(character, upper)))
+    let hex = |character: char| format!("{:02x}", u32::from(character));
+    if own.chars().filter(char::is_ascii_alphanumeric).count() >= SHORTEST {
+        add(&|character| (!character.is_ascii_alphanumeric()).then(String::new));
+    }
+    for escaped in JSON_ESCAPED {
+        for slash in [false, true] {
+            add(&|character| match character {
+                _ if escaped.contains(character) => Some(format!("\\u00{}", hex(character))),
+                '"' | '\\' => Some(format!("\\{character}")),
+                '/' if slash => Some("\\/".to_owned()),
+                _ => None,
             });
         }
+    }
+    for kept in URL_KEPT {
+        add(&|character| {
+            let keeps = character.is_ascii_alphanumeric() || kept.contains(character);
+            (!keeps).then(|| format!("%{}", hex(character)))
+        });
     }
     for apostrophe in HTML_APOSTROPHE {
         add(&|character| {
@@ -129,15 +141,11 @@ pub(super) fn of(own: &str) -> Vec<Spelling> {
     for everything in [false, true] {
         let escapes = |character: char| everything || !character.is_ascii_alphanumeric();
         add(&|character| escapes(character).then(|| format!("&#{};", u32::from(character))));
-        for upper in [false, true] {
-            add(&|character| escapes(character).then(|| format!("&#x{};", hex(character, upper))));
-        }
+        add(&|character| escapes(character).then(|| format!("&#x{};", hex(character))));
     }
-    for upper in [false, true] {
-        add(&|character| Some(format!("\\u00{}", hex(character, upper))));
-        add(&|character| Some(format!("%{}", hex(character, upper))));
-        add(&|character| Some(hex(character, upper)));
-    }
+    add(&|character| Some(format!("\\u00{}", hex(character))));
+    add(&|character| Some(format!("%{}", hex(character))));
+    add(&|character| Some(hex(character)));
     for before in 0..3 {
         for spelling in in_base64(own, before) {
             if !found.contains(&spelling) {
@@ -162,10 +170,10 @@ fn in_base64(own: &str, before: usize) -> Vec<Spelling> {
     for engine in [BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD] {
         let all = Zeroizing::new(engine.encode(bytes.as_slice()));
         let digits = all.get(first..end).unwrap_or_default();
-        found.push(Spelling { text: Zeroizing::new(digits.to_owned()), around });
+        found.push(Spelling { text: Zeroizing::new(digits.to_owned()), around, any_case: false });
         // As some encoders of JSON write it.
         if digits.contains('/') {
-            found.push(Spelling { text: Zeroizing::new(digits.replace('/', "\\/")), around });
+            found.push(Spelling { text: Zeroizing::new(digits.replace('/', "\\/")), around, any_case: false });
         }
     }
     found
@@ -210,13 +218,28 @@ mod tests {
             "&#x67;&#x6C;&#x70;&#x61;&#x74;&#x2D;&#x61;&#x2F;&#x62;&#x2B;&#x63;&#x3D;&#x22;&#x3C;&#x64;",
             "676c7061742d612f622b633d223c64",
             "676C7061742D612F622B633D223C64",
+            "GLPAT-A/B+C=\"<D",
+            "Glpat%2da%2Fb%2bC%3D%22%3cd",
         ] {
             let expected = format!("a {}.", "*".repeat(spelling.len()));
             assert_eq!(marked(&format!("a {spelling}."), &spellings), expected, "{spelling}");
         }
-        for other in ["glpat-a/b+c=\"<", "lpat-a/b+c=\"<d", "GLPAT-A/B+C=\"<D", "676c7061742d612f622b633d223c"] {
+        for other in
+            ["glpat-a/b+c=\"<", "lpat-a/b+c=\"<d", "GLPAT_A/B+C=\"<D", "glpatabcd", "676c7061742d612f622b633d223c"]
+        {
             assert_eq!(marked(other, &spellings), other);
         }
+    }
+
+    /// As a server writes a name that it makes of a field: `HTTP_X_…`, a file's, a key's.
+    #[test]
+    fn found_without_its_signs_where_it_is_long_enough() {
+        let spellings = of("glpat-Abc_12.345");
+        for text in ["glpatAbc12345", "GLPATABC12345", "glpatabc12345"] {
+            assert_eq!(marked(&format!("x{text}x"), &spellings), format!("x{}x", "*".repeat(text.len())), "{text}");
+        }
+        assert_eq!(marked("glpatabc1234 glpatAbc_12345", &spellings), "glpatabc1234 glpatAbc_12345");
+        assert_eq!(marked("abcdefghijk", &of("a-bcdefghijk")), "abcdefghijk", "eleven may be a word");
     }
 
     /// Wherever it begins and ends, in both alphabets: no digit is left that holds a bit of it.
@@ -243,12 +266,12 @@ mod tests {
 
     #[test]
     fn each_way_once() {
-        // Nothing to escape but everything: itself, three ways each of HTML's numbers, two of JSON, URL and hexadecimal less
-        // those that are the same, and three of base64.
+        // Nothing to escape but everything: itself, two ways of HTML's numbers, one each of JSON, URL and hexadecimal, and three
+        // of base64.
         let spellings = of("canary12");
         let mut texts: Vec<&str> = spellings.iter().map(|spelling| spelling.text.as_str()).collect();
         texts.sort_unstable();
         texts.dedup();
-        assert_eq!((texts.len(), spellings.len()), (spellings.len(), 1 + 3 + 2 + 2 + 2 + 3));
+        assert_eq!((texts.len(), spellings.len()), (spellings.len(), 1 + 2 + 1 + 1 + 1 + 3));
     }
 }

@@ -49,19 +49,19 @@ const FORBIDDEN: [&str; 24] = [
 /// Beginnings of names, in lower case.
 const FORBIDDEN_BEGINNINGS: [&str; 4] = ["proxy-", "x-forwarded-", "x-proxy-", ":"];
 
-/// Further names in lower case that steer the exchange, and are no place for a credential.
-const STEERING: [&str; 5] = ["accept", "accept-encoding", "cache-control", "date", "origin"];
+/// Names of fields that are for a credential and nothing else, in lower case.
+const CREDENTIALS: [&str; 5] = ["authorization", "private-token", "job-token", "deploy-token", "api-key"];
 
-/// Beginnings of such names.
-const STEERING_BEGINNINGS: [&str; 3] = ["content-", "if-", "sec-"];
-
-/// Whether the host writes a credential into the field `name`, which a plugin chose.
+/// Whether the host writes a credential into the field `name`, which a plugin chose: [`CREDENTIALS`], `x-…-token` and `…-api-key`.
+///
+/// Honest servers echo other fields: `x-request-id` and `traceparent` in the head of an answer, `user-agent` and `referer` cut,
+/// escaped or in other letters. Nor tokens against forged forms, which are written into pages.
 #[must_use]
 pub fn may_carry_a_credential(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    !is_forbidden(name)
-        && !STEERING.contains(&lower.as_str())
-        && !STEERING_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
+    let name = name.to_ascii_lowercase();
+    let vendors = (name.starts_with("x-") && name.ends_with("-token")) || name.ends_with("-api-key");
+    let echoed = name.contains("csrf") || name.contains("xsrf");
+    !is_forbidden(&name) && (CREDENTIALS.contains(&name.as_str()) || (vendors && !echoed))
 }
 
 /// Names of the fields that a plugin sends, in lower case. They say what is wanted and in which form, and nobody signs in by them.
