@@ -4,6 +4,7 @@ mod allocation;
 mod bench;
 mod every_command;
 mod export;
+mod reach;
 mod report;
 
 use std::path::PathBuf;

@@ -3,9 +3,11 @@
 use broker::journey::State;
 use broker::store::audit::Act;
 use broker::store::runs::Cause;
+use broker::store::sources::Source;
 use fake_gitlab::{FakeGitlab, Options, Tokens};
 use host_sim::egress::Secret;
 use host_sim::journey::JourneyError;
+use host_sim::journey::consent;
 use host_sim::journey::host::{Change, Entry, Host, TenantPolicy};
 use host_sim::journey::reading::{Outcome, Reading};
 use tempfile::TempDir;
@@ -183,5 +185,42 @@ fn a_token_goes_to_the_address_it_was_entered_for_and_to_no_other() {
         let secret = Some(Secret::new(Tokens::MEMBER.to_owned()).unwrap());
         place.host.edit(act, TENANT, 1, Change { secret, ..Change::default() }).await.unwrap();
         assert_ne!(code(&place.read().await), "complete", "a member of some groups does not see everything");
+    });
+}
+
+/// A plugin whose answer depends on more than what was entered could ask for an address, be shown with it, and ask for
+/// another once it was approved.
+#[test]
+fn a_plugin_that_asks_for_more_than_was_agreed_to_gets_nothing() {
+    runtime().block_on(async {
+        let place = Place::new(TenantPolicy::default()).await;
+        let (source, url) = (place.source(), place.gitlab.base_url());
+        let agreed = [format!("GET {url}/api/v4"), format!("POST {url}/api/graphql")];
+        assert_eq!(consent::reach(&source).unwrap(), agreed);
+        let before = place.gitlab.request_count();
+        let kept = |entries: &[String]| Source {
+            configuration: serde_json::json!({ "allowed_origins": entries, "settings": "" }).to_string(),
+            ..source.clone()
+        };
+        let act = Act { actor: "test", now: NOW };
+        for (less, missing) in [(&agreed[..1], &agreed[1]), (&agreed[1..], &agreed[0]), (&[], &agreed[0])] {
+            let source = kept(less);
+            let words = format!("the plugin asks for {missing}, which was not agreed to for source 1");
+            assert_eq!(place.host.test(act, &source).await.unwrap_err().to_string(), words);
+            let reading = place.host.read("test", &place.clock, &source, Cause::Manual, &mut Nobody).await.unwrap();
+            let Outcome::Failed { code: "not-agreed", message, hint: Some(hint) } = reading.outcome else {
+                panic!("{:?}", reading.outcome)
+            };
+            assert!(message == words && hint.contains("source edit 1"), "{message} {hint}");
+        }
+        let other = Source { source_key: "gitlab:elsewhere".to_owned(), ..source.clone() };
+        let refused = place.host.test(act, &other).await.unwrap_err();
+        assert!(matches!(refused, JourneyError::Other { .. }), "{refused}");
+        assert_eq!(place.gitlab.request_count(), before, "nothing was asked of the service");
+        // More was agreed to than the plugin asks for; and what is asked for now is agreed to by an edit.
+        let more = kept(&[url.clone(), agreed[1].clone()]);
+        assert!(place.host.connect(&more).await.is_ok());
+        place.host.edit(act, TENANT, 1, Change::default()).await.unwrap();
+        assert_eq!(code(&place.read().await), "complete");
     });
 }

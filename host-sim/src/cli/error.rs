@@ -17,6 +17,7 @@ use crate::journey::JourneyError;
 use crate::journey::form::FormError;
 use crate::plugin_build::BuildError;
 use crate::policy::limits::TooLarge;
+use crate::policy::origin::GrantError;
 use crate::tenant::TenantError;
 
 /// Which exit code.
@@ -363,6 +364,18 @@ impl From<JourneyError> for CommandError {
                 Self::usage(error.to_string(), hint)
             }
             JourneyError::Problems(problems) => Self::of_problems(&problems),
+            JourneyError::Grant(GrantError::NotBelow { ref nearest, .. }) => Self::failed(
+                error.to_string(),
+                format!(
+                    "if your service is at {nearest}, enter that; the plugin may then reach all of it that it asks for"
+                ),
+            ),
+            JourneyError::Grown { source_no, .. } | JourneyError::Other { source_no, .. } => Self::failed(
+                error.to_string(),
+                format!(
+                    "nothing was sent; `cargo sim source edit {source_no}` shows what it asks for now and agrees to it"
+                ),
+            ),
             JourneyError::Grant(error) => Self::failed(
                 error.to_string(),
                 "a plugin that asks for other addresses than yours is not to be trusted",

@@ -42,7 +42,7 @@ impl Connection {
         let plugin = tenant.plugin(plugin);
         let descriptor = plugin.describe().await.result?;
         let config = plugin.configure(&form.values(&descriptor)).await.result?.map_err(JourneyError::Problems)?;
-        let grant = Grant::of(&config.allowed_origins, &form.origins(&descriptor)?)?;
+        let grant = Grant::below(&config.allowed_origins, &form.typed(&descriptor)?)?;
         let credential = &descriptor.credential;
         let injection = secret
             .clone()

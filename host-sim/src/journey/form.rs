@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Descriptor, Field, FieldKind, FieldValue, Input};
-use crate::policy::origin::{Origin, OriginError};
+use crate::policy::origin::{Origin, OriginError, Typed};
 
 /// The values by the keys of their fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,11 +97,19 @@ impl Form {
     /// # Errors
     /// [`FormError::Address`].
     pub fn origins(&self, descriptor: &Descriptor) -> Result<Vec<Origin>, FormError> {
+        Ok(self.typed(descriptor)?.iter().map(|typed| typed.origin().clone()).collect())
+    }
+
+    /// The addresses that were typed, with their paths.
+    ///
+    /// # Errors
+    /// [`FormError::Address`].
+    pub fn typed(&self, descriptor: &Descriptor) -> Result<Vec<Typed>, FormError> {
         let is_url = |key: &str| descriptor.fields.iter().any(|field| field.key == key && field.kind == FieldKind::Url);
         self.0
             .iter()
             .filter(|(key, _)| is_url(key))
-            .map(|(key, value)| Origin::of_typed(value).map_err(|why| FormError::Address { key: key.clone(), why }))
+            .map(|(key, value)| Typed::parse(value).map_err(|why| FormError::Address { key: key.clone(), why }))
             .collect()
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::connection::Connection;
+use super::consent;
 use super::folder::DataFolder;
 use super::form::{Form, FormError};
 use super::{JourneyError, blocking};
@@ -213,7 +214,7 @@ impl Host {
         Ok(self.store.approve_source(act, tenant, source_no)?)
     }
 
-    /// A stored source, ready to be tested and collected.
+    /// A stored source, ready to be tested and collected, if the plugin asks for no more than was agreed to.
     ///
     /// # Errors
     /// [`JourneyError`].
@@ -223,7 +224,9 @@ impl Host {
         let descriptor = served.plugin(&plugin).describe().await.result?;
         let form = form_of(source)?;
         let secret = self.unseal(&source.tenant, source.source_no, &form, &descriptor)?;
-        Connection::open(&served, &plugin, &form, Some(secret)).await
+        let connection = Connection::open(&served, &plugin, &form, Some(secret)).await?;
+        consent::check(source, &descriptor, &form, &connection.config)?;
+        Ok(connection)
     }
 
     /// What a source was set up with, and the plugin's words for it.

@@ -3,6 +3,7 @@
 //!
 //! | part | does |
 //! | --- | --- |
+//! | [`consent`] | what was agreed to that a source may reach |
 //! | [`folder`] | the data folder: store, key, plugins, and who uses a source now |
 //! | [`form`] | what is entered, in the plugin's own fields |
 //! | [`host`] | configure, test, save, approve: each step with the plugin, and in the store |
@@ -14,6 +15,7 @@
 //! Knows nothing of any vendor: fields, names and hints come from the plugin.
 
 pub mod connection;
+pub mod consent;
 pub mod exposition;
 pub mod folder;
 pub mod form;
@@ -58,6 +60,24 @@ pub enum JourneyError {
     /// The plugin asks for other addresses than those entered.
     #[error(transparent)]
     Grant(#[from] GrantError),
+    /// The plugin asks for more than when the source was entered.
+    #[error("the plugin asks for {more}, which was not agreed to for source {source_no}")]
+    Grown {
+        /// The source.
+        source_no: i64,
+        /// The first entry that is new.
+        more: String,
+    },
+    /// The plugin says that it reads another source than when it was entered.
+    #[error("the plugin reads {now} now, and {agreed} was agreed to for source {source_no}")]
+    Other {
+        /// The source.
+        source_no: i64,
+        /// Its key.
+        agreed: String,
+        /// The plugin's key now.
+        now: String,
+    },
     /// The plugin wants the credential where it must not be.
     #[error(transparent)]
     Injection(#[from] InjectionError),

@@ -307,7 +307,13 @@ impl Ended {
     /// What went wrong before anything was asked of the service. Its words hold no secret: none was opened, or it was not
     /// sent.
     fn of_connection(error: &JourneyError) -> Self {
-        Self { resumable: true, ..Self::new("setup", error.to_string()) }
+        let (code, hint) = match error {
+            JourneyError::Grown { source_no, .. } | JourneyError::Other { source_no, .. } => {
+                ("not-agreed", Some(format!("`source edit {source_no}` shows what it asks for now and agrees to it")))
+            }
+            _ => ("setup", None),
+        };
+        Self { hint, resumable: true, ..Self::new(code, error.to_string()) }
     }
 
     fn as_failed(&self) -> Failed<'_> {

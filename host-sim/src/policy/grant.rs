@@ -9,8 +9,13 @@
 //! | `https://example.com/gitlab/api/v4` | GET of this path and what is below it |
 //! | `POST https://example.com/gitlab/api/graphql` | POST to this path and what is below it, and no GET |
 //!
-//! So a plugin that asks by POST at one place cannot write by POST at another. The path that an administrator typed narrows
-//! nothing: it may be that of any page, and only the plugin knows where its service begins.
+//! So a plugin that asks by POST at one place cannot write by POST at another. What was typed narrows ([`Typed`]):
+//!
+//! | typed | may be granted |
+//! | --- | --- |
+//! | `https://example.com` | all of it |
+//! | `https://example.com/gitlab` | what is below `/gitlab`, and nothing beside it |
+//! | `https://example.com/gitlab/-/profile` | any path, and not the whole host: it may be that of a page, and only the plugin knows where its service begins |
 //!
 //! Refused: another method, a query, a fragment, a further blank or a control character in an entry, and paths that
 //! [`path`](super::path) does not send.
@@ -73,6 +78,62 @@ struct Entry {
     below: PathPrefix,
 }
 
+impl Entry {
+    fn shown(&self) -> String {
+        format!("{} {}{}", self.method, self.origin, self.below)
+    }
+}
+
+/// What an administrator typed: an origin, and the path below which a plugin stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    origin: Origin,
+    below: PathPrefix,
+}
+
+impl Typed {
+    /// Parses what was typed: the scheme may be missing, query and fragment do not matter.
+    ///
+    /// # Errors
+    /// [`OriginError`], also for a path that no request could have.
+    pub fn parse(text: &str) -> Result<Self, OriginError> {
+        let text = text.trim();
+        let origin = Origin::of_typed(text)?;
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let below = match rest.find(['/', '\\']) {
+            None => PathPrefix::root(),
+            Some(place) => {
+                PathPrefix::parse(rest.get(place..).unwrap_or_default()).map_err(|_| OriginError::Ambiguous)?
+            }
+        };
+        Ok(Self { origin, below })
+    }
+
+    /// The origin.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether a plugin may be granted what is below this path of the origin.
+    fn admits(&self, below: &PathPrefix) -> bool {
+        self.below.holds(below) || (self.below.segments() > 1 && !below.is_root())
+    }
+}
+
+impl From<Origin> for Typed {
+    fn from(origin: Origin) -> Self {
+        Self { origin, below: PathPrefix::root() }
+    }
+}
+
+impl fmt::Display for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.below)
+    }
+}
+
 /// A plugin asked for an origin which the administrator did not type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
@@ -83,6 +144,16 @@ pub enum GrantError {
         wanted: Origin,
         /// What was typed.
         typed: Vec<Origin>,
+    },
+    /// Of the origin that was typed, and beside the path.
+    #[error("the plugin asks for {wanted}, which is not below the address entered, {typed}")]
+    NotBelow {
+        /// What the plugin asks for.
+        wanted: String,
+        /// What was typed.
+        typed: String,
+        /// The nearest address of which both are a part.
+        nearest: String,
     },
     /// Does not parse.
     #[error("the plugin asks for `{wanted}`, which is no origin: {why}")]
@@ -117,6 +188,15 @@ impl Grant {
     /// # Errors
     /// [`GrantError`] for the first origin that was not typed: a plugin does not choose whom it talks to.
     pub fn of(wanted: &[String], typed: &[Origin]) -> Result<Self, GrantError> {
+        let typed: Vec<Typed> = typed.iter().cloned().map(Typed::from).collect();
+        Self::below(wanted, &typed)
+    }
+
+    /// Grants what the plugin wants, provided that all of it is below an address that the administrator typed.
+    ///
+    /// # Errors
+    /// [`GrantError`] for the first entry that is not.
+    pub fn below(wanted: &[String], typed: &[Typed]) -> Result<Self, GrantError> {
         let mut entries = Vec::with_capacity(wanted.len());
         for text in wanted {
             let (method, url) = match text.split_once(' ') {
@@ -130,13 +210,38 @@ impl Grant {
                 return Err(GrantError::Malformed { wanted: text.clone(), why: OriginError::Ambiguous });
             }
             let origin = Origin::of_url(url).map_err(|why| GrantError::Malformed { wanted: text.clone(), why })?;
-            if !typed.contains(&origin) {
-                return Err(GrantError::NotTyped { wanted: origin, typed: typed.to_vec() });
-            }
+            let here: Vec<&Typed> = typed.iter().filter(|typed| typed.origin == origin).collect();
+            let Some(first) = here.first() else {
+                let typed = typed.iter().map(|typed| typed.origin.clone()).collect();
+                return Err(GrantError::NotTyped { wanted: origin, typed });
+            };
             let below = path_of(url).ok_or_else(|| GrantError::Path { wanted: text.clone() })?;
+            if !here.iter().any(|typed| typed.admits(&below)) {
+                return Err(GrantError::NotBelow {
+                    wanted: format!("{origin}{below}"),
+                    typed: first.to_string(),
+                    nearest: format!("{origin}{}", first.below.common(&below)),
+                });
+            }
             entries.push(Entry { method, origin, below });
         }
         Ok(Self { entries })
+    }
+
+    /// The first entry that `other` does not grant, as it is shown to people; none if this is no more.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Option<String> {
+        let granted = |entry: &Entry| {
+            let same = |known: &&Entry| known.method == entry.method && known.origin == entry.origin;
+            other.entries.iter().filter(same).any(|known| known.below.holds(&entry.below))
+        };
+        self.entries.iter().find(|entry| !granted(entry)).map(Entry::shown)
+    }
+
+    /// Each entry as it is shown to people, with its method: `GET https://gitlab.example.com/api/v4`.
+    #[must_use]
+    pub fn shown(&self) -> Vec<String> {
+        self.entries.iter().map(Entry::shown).collect()
     }
 
     /// Whether requests to `origin` may leave, at least by some method to some of its paths.
@@ -187,7 +292,7 @@ impl fmt::Display for Grant {
 mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
-    use super::{Grant, GrantError, Method};
+    use super::{Grant, GrantError, Method, Typed};
     use crate::policy::origin::Origin;
 
     #[test]
@@ -258,9 +363,78 @@ mod tests {
         }
     }
 
+    /// Where `https://example.com/gitlab` was typed, a plugin could ask for the whole of the host, and for what else is there.
     #[test]
-    fn a_path_narrows_the_grant_and_the_typed_one_does_not() {
-        let typed = [Origin::of_typed("gitlab.example.com/gitlab/-/profile").unwrap()];
+    fn a_typed_path_narrows() {
+        let of = |typed: &str, wanted: &str| {
+            Grant::below(&[wanted.to_owned()], &[Typed::parse(typed).unwrap()]).map(|grant| grant.to_string())
+        };
+        for (typed, wanted) in [
+            ("example.com", "https://example.com"),
+            ("example.com/", "https://example.com/anything"),
+            ("https://example.com/gitlab", "https://example.com/gitlab/api/v4"),
+            ("https://example.com/gitlab/", "POST https://example.com/gitlab/api/graphql"),
+            (" HTTPS://Example.com:443/gitlab?x=/y#/z ", "https://example.com/gitlab"),
+            ("example.com?x=/y", "https://example.com/api"),
+            // Pages, and the service beside them.
+            ("example.com/gitlab/-/profile", "https://example.com/gitlab/api/v4"),
+            ("example.com/users/sign_in", "POST https://example.com/api/graphql"),
+            ("example.com/gitlab/api/v4/projects", "https://example.com/gitlab/api/v4"),
+        ] {
+            assert!(of(typed, wanted).is_ok(), "{typed} {wanted}: {:?}", of(typed, wanted));
+        }
+        for (typed, wanted, nearest) in [
+            ("example.com/gitlab", "https://example.com", "https://example.com"),
+            ("example.com/gitlab", "POST https://example.com/", "https://example.com"),
+            ("example.com/gitlab", "https://example.com/jenkins", "https://example.com"),
+            ("example.com/gitlab", "https://example.com/gitlab2/api", "https://example.com"),
+            ("example.com/gitlab", "https://example.com/GitLab/api", "https://example.com"),
+            ("example.com/admin", "https://example.com/api/v4", "https://example.com"),
+            ("example.com/gitlab/-/profile", "https://example.com", "https://example.com"),
+            ("example.com/users/sign_in", "POST https://example.com/", "https://example.com"),
+        ] {
+            match of(typed, wanted) {
+                Err(GrantError::NotBelow { nearest: found, .. }) => assert_eq!(found, nearest, "{typed} {wanted}"),
+                other => panic!("{typed} {wanted}: {other:?}"),
+            }
+        }
+        let words = of("example.com/gitlab", "POST https://example.com/").unwrap_err().to_string();
+        let expected = "the plugin asks for https://example.com, which is not below the address entered, https://example.com/gitlab";
+        assert_eq!(words, expected);
+        assert!(matches!(of("example.com/gitlab", "https://evil.example/gitlab"), Err(GrantError::NotTyped { .. })));
+        for typed in ["example.com/a/../b", "example.com\\a", "example.com/%2e%2e", "a@example.com/b"] {
+            assert!(Typed::parse(typed).is_err(), "{typed}");
+        }
+        let two = ["example.com/a", "example.com/b"].map(|typed| Typed::parse(typed).unwrap());
+        assert!(Grant::below(&["https://example.com/b/c".to_owned()], &two).is_ok());
+    }
+
+    #[test]
+    fn more_than_was_agreed_to_is_told() {
+        let typed = [Origin::of_typed("example.com").unwrap(), Origin::of_typed("example.org").unwrap()];
+        let grant = |entries: &[&str]| {
+            Grant::of(&entries.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>(), &typed).unwrap()
+        };
+        let agreed = grant(&["https://example.com/api/v4", "POST https://example.com/api/graphql"]);
+        assert_eq!(agreed.shown(), ["GET https://example.com/api/v4", "POST https://example.com/api/graphql"]);
+        for (now, more) in [
+            (&["https://example.com/api/v4", "POST https://example.com/api/graphql"][..], None),
+            (&["POST https://example.com/api/graphql"], None),
+            (&["https://example.com/api/v4/users"], None),
+            (&[], None),
+            (&["https://example.com/api"], Some("GET https://example.com/api")),
+            (&["https://example.com"], Some("GET https://example.com")),
+            (&["POST https://example.com/api/v4"], Some("POST https://example.com/api/v4")),
+            (&["https://example.com/api/graphql"], Some("GET https://example.com/api/graphql")),
+            (&["https://example.com/api/v4", "https://example.org/api/v4"], Some("GET https://example.org/api/v4")),
+        ] {
+            assert_eq!(grant(now).beyond(&agreed).as_deref(), more, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_narrows_the_grant() {
+        let typed = [Origin::of_typed("gitlab.example.com").unwrap()];
         let covers = |wanted: &[&str], path: &str| {
             let wanted: Vec<String> = wanted.iter().map(|text| (*text).to_owned()).collect();
             Grant::of(&wanted, &typed).unwrap().covers(&typed[0], path)

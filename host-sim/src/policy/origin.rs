@@ -19,7 +19,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-pub use super::grant::{Grant, GrantError, Method};
+pub use super::grant::{Grant, GrantError, Method, Typed};
 
 /// Scheme of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -130,6 +130,27 @@ impl PathPrefix {
     }
 }
 
+impl PathPrefix {
+    /// Whether another one is this one or below it.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        self.covers(&other.text)
+    }
+
+    /// How many segments it has: none for every path.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.text.split('/').skip(1).count()
+    }
+
+    /// The longest one that holds both.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        let same = self.text.split('/').zip(other.text.split('/')).take_while(|(one, two)| one == two);
+        Self { text: same.map(|(segment, _)| segment).collect::<Vec<_>>().join("/") }
+    }
+}
+
 impl fmt::Display for PathPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

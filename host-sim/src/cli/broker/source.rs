@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use broker::store::runs::{Cause, Run};
 use broker::store::sources::{Approved, Source};
 use broker::store::tenants::Identity;
+use serde::Serialize;
 use serde_json::json;
 
 use super::super::component::{AdmissionArgs, ComponentFile};
@@ -24,6 +25,7 @@ use super::super::{parse_setting, signals};
 use super::data::{DEFAULT_TENANT, DataArgs, TenantArg, act, user};
 use super::{answer, confirm};
 use crate::contract::CheckStatus;
+use crate::journey::consent;
 use crate::journey::host::{Change, Entry, Host, report_json};
 use crate::journey::reading::{Outcome, Reading, SystemClock};
 use crate::policy::limits::Limits;
@@ -207,6 +209,28 @@ struct RemoveArgs {
     yes: bool,
 }
 
+/// A source, and what it may reach.
+#[derive(Serialize)]
+struct Agreed<'a> {
+    #[serde(flatten)]
+    source: &'a Source,
+    /// One line each, with its method.
+    reaches: Vec<String>,
+}
+
+impl<'a> Agreed<'a> {
+    fn of(source: &'a Source) -> Result<Self, CommandError> {
+        Ok(Self { source, reaches: consent::reach(source)? })
+    }
+
+    fn lines(&self) -> String {
+        if self.reaches.is_empty() {
+            return "  reaches nothing\n".to_owned();
+        }
+        self.reaches.iter().map(|line| format!("  reaches {}\n", printable(line))).collect()
+    }
+}
+
 /// Seconds.
 fn parse_interval(text: &str) -> Result<u32, String> {
     let expected = || "expected a number and m, h or d, such as 6h".to_owned();
@@ -351,6 +375,12 @@ async fn test(user: &str, args: &One) -> Result<ExitCode, CommandError> {
 async fn approve(user: &str, args: &ApproveArgs) -> Result<ExitCode, CommandError> {
     let one = &args.one;
     let host = one.data.host()?;
+    let pending = host.store().source(&one.tenant.tenant, one.source)?;
+    let agreed = Agreed::of(&pending)?;
+    if !one.json {
+        // Before it is approved, so that whoever watches can still stop.
+        terminal::print(&format!("{} {}\n{}", one.source, printable(&pending.display_name), agreed.lines()))?;
+    }
     let (source, approved) = host.approve(act(user), &one.tenant.tenant, one.source)?;
     if !one.json {
         let name = printable(&source.display_name);
@@ -363,7 +393,7 @@ async fn approve(user: &str, args: &ApproveArgs) -> Result<ExitCode, CommandErro
     }
     if args.no_run {
         if one.json {
-            answer(true, &source, String::new)?;
+            answer(true, &Agreed::of(&source)?, String::new)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -424,13 +454,14 @@ fn list(args: &Listed, wanted: fn(&Source) -> bool) -> Result<ExitCode, CommandE
         sources => sources?,
     };
     sources.retain(wanted);
-    answer(args.json, &sources, || sources_table(&sources))?;
+    let agreed = sources.iter().map(Agreed::of).collect::<Result<Vec<_>, _>>()?;
+    answer(args.json, &agreed, || sources_table(&agreed))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn sources_table(sources: &[Source]) -> String {
-    let mut table = table(&["Source", "Server", "Vendor", "State", "Data of", "Next run"]);
-    for source in sources {
+fn sources_table(agreed: &[Agreed<'_>]) -> String {
+    let mut table = table(&["Source", "Server", "Vendor", "State", "Data of", "Next run", "Reaches"]);
+    for Agreed { source, reaches } in agreed {
         table.add_row([
             source.source_no.to_string(),
             printable(&source.display_name),
@@ -438,6 +469,7 @@ fn sources_table(sources: &[Source]) -> String {
             state_text(source),
             source.snapshot_on.clone().unwrap_or_else(|| "no data yet".to_owned()),
             source.next_run_at.clone().unwrap_or_else(|| "-".to_owned()),
+            printable(&reaches.join(", ")),
         ]);
     }
     lines(&table)
@@ -463,7 +495,8 @@ async fn show(args: &One) -> Result<ExitCode, CommandError> {
     let report: serde_json::Value =
         source.report.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let plugin = json!({ "id": descriptor.id, "version": descriptor.version, "sha256": source.plugin });
-    let document = json!({ "source": source, "plugin": plugin, "entered": form, "report": report, "runs": runs });
+    let agreed = Agreed::of(&source)?;
+    let document = json!({ "source": agreed, "plugin": plugin, "entered": form, "report": report, "runs": runs });
     answer(args.json, &document, || {
         let mut text = format!(
             "{} {}\n  {}, of {}\n  key     {}\n  plugin  {} {}\n",
@@ -475,6 +508,7 @@ async fn show(args: &One) -> Result<ExitCode, CommandError> {
             printable(&descriptor.id),
             printable(&descriptor.version),
         );
+        text.push_str(&agreed.lines());
         if let Some(trouble) = &source.trouble {
             text.push_str(&format!("  trouble {}\n", printable(trouble)));
         }
@@ -507,10 +541,12 @@ fn runs_table(runs: &[Run]) -> String {
     lines(&table)
 }
 
-/// The source, and what comes next.
+/// The source, what it may reach, and what comes next.
 fn told(json: bool, source: &Source, next: &str) -> Result<ExitCode, CommandError> {
-    answer(json, source, || {
-        format!("{} {}: {}; {next}\n", source.source_no, printable(&source.display_name), state_text(source))
+    let agreed = Agreed::of(source)?;
+    answer(json, &agreed, || {
+        let name = printable(&source.display_name);
+        format!("{} {name}: {}; {next}\n{}", source.source_no, state_text(source), agreed.lines())
     })?;
     Ok(ExitCode::SUCCESS)
 }
