@@ -80,6 +80,29 @@ fn more_than_is_compiled_is_refused_before_it_is() {
     assert!(refused.starts_with("the plugin has 33 modules"), "{refused}");
 }
 
+/// Ten components within each other, each of which instantiates the one in it ten times: the compiler would unroll them all.
+#[test]
+fn what_multiplies_is_refused_before_it_is_compiled() {
+    let section = |id: u8, data: &[u8]| {
+        let length = u16::try_from(data.len()).unwrap();
+        let length = [u8::try_from(length & 0x7f).unwrap() | 0x80, u8::try_from(length >> 7).unwrap()];
+        [&[id], length.as_slice(), data].concat()
+    };
+    let empty = b"\0asm\x0d\0\x01\0".to_vec();
+    let instances = |count: u8| section(5, &[&[count], b"\0\0\0".repeat(usize::from(count)).as_slice()].concat());
+    let around = |inner: &[u8]| [empty.clone(), section(4, inner), instances(10)].concat();
+    let behind = |inner: &[u8]| [dummy("export connector;", "", ""), section(4, inner)].concat();
+    let bomb = (0..10).fold(empty.clone(), |inner, _| around(&inner));
+    assert!(bomb.len() < 1_000, "{}", bomb.len());
+    assert_refused(&behind(&bomb), "the plugin has 2 levels of components within it, and at most 1 are compiled here");
+    assert_refused(
+        &behind(&[empty.clone(), section(1, b"\0asm\x01\0\0\0")].concat()),
+        "the plugin has 1 instances, functions and modules of a component in it, and at most 0 are compiled here",
+    );
+    // One that does nothing is what exports an interface.
+    assert_eq!(Manifest::read(&behind(&empty), usize::MAX).unwrap().admit(), Ok(()));
+}
+
 /// Bytes from strangers: each is admitted or refused, and none ends the process.
 #[test]
 fn a_component_with_any_byte_changed_is_admitted_or_refused() {

@@ -7,12 +7,13 @@
 //! | form | a core module, a WIT package, anything that does not validate as far as its types |
 //! | contract | no connector, or another version of it |
 //! | imports | any interface that is not on the list of [`crate::policy::imports`] |
-//! | structure | what makes more work for the compiler than an honest plugin: see `structure` |
+//! | structure | what makes more work for the compiler than an honest plugin: see `structure` and `shape` |
 //! | types | a function of the connector that is missing, too many, or of another signature |
 //!
 //! All of it is read from the raw bytes. A refusal names what it refuses.
 
 mod interface;
+mod shape;
 mod signature;
 mod structure;
 

@@ -21,18 +21,21 @@
 //! Of what passes, the slowest that was found takes 21 s on two processors and 640 MiB: 32 functions of 64 KiB, each full of
 //! `memory.grow`. Without bounds a function of 40 KB takes 40 s, and one of 20 KB takes 960 MiB.
 //!
+//! How the component itself is put together has bounds of its own, in `shape`.
+//!
 //! Guarantees that what passes is within all of them. Refuses the rest, with the figure and the bound. Does not validate: that
 //! is the compiler's, before it begins.
 
 use wasmparser::{BinaryReaderError, CompositeInnerType, FunctionBody, Operator, Parser, Payload};
 
 use super::Refusal;
+use super::shape::Shape;
 
 /// What is bounded, in the words of a refusal, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bound {
-    what: &'static str,
-    most: u64,
+    pub(super) what: &'static str,
+    pub(super) most: u64,
 }
 
 const MODULES: Bound = Bound { what: "modules and components in it", most: 32 };
@@ -49,28 +52,31 @@ const PARAMETERS: Bound = Bound { what: "parameters of one function", most: 64 }
 const RESULTS: Bound = Bound { what: "results of one function", most: 4 };
 
 impl Bound {
-    fn check(self, found: u64) -> Result<(), Refusal> {
+    pub(super) fn check(self, found: u64) -> Result<(), Refusal> {
         let Self { what, most } = self;
         if found <= most { Ok(()) } else { Err(Refusal::Structure { found, what, most }) }
     }
 }
 
-fn count(length: usize) -> u64 {
+pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-fn unreadable(error: &BinaryReaderError) -> Refusal {
-    Refusal::NotAComponent(error.message().to_owned())
+pub(super) fn unreadable(error: &BinaryReaderError) -> Refusal {
+    Refusal::NotAComponent(error.to_string())
 }
 
-/// Looks at the whole component, nested modules included.
+/// Looks at the whole component, nested modules included, in one pass that ends with the first that is too much.
 ///
 /// # Errors
 /// [`Refusal::Structure`], and [`Refusal::NotAComponent`] for what cannot be read.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let (mut modules, mut crossings, mut functions, mut code) = (0, 0, 0, 0);
+    let mut shape = Shape::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| unreadable(&error))? {
+        let payload = payload.map_err(|error| unreadable(&error))?;
+        shape.see(&payload, bytes)?;
+        match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
                 modules += 1;
                 MODULES.check(modules)?;
