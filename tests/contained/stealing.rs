@@ -25,8 +25,9 @@ pub async fn secret_thief() {
     assert_eq!(call.bill.denials[0].message, "the header field x-loot is not one that a plugin may send");
     let failure = call.last_failure.as_ref().unwrap();
     assert_eq!(failure.words, "the body of the request is not JSON, or signs in, which is the host's to do");
-    let sent = server.requests();
-    assert_eq!(sent.len(), 4, "one to look, two to send the loot, and the head of one whose body is refused");
+    // Of the one whose body is refused, nothing or the head has come.
+    let sent: Vec<_> = server.requests().into_iter().filter(|request| !request.is_empty()).collect();
+    assert!((3..=4).contains(&sent.len()), "one to look, two to send the loot: {}", sent.len());
     assert!(!sent.iter().any(|request| String::from_utf8_lossy(request).contains("private_token")));
     for request in &sent {
         let text = String::from_utf8_lossy(request);

