@@ -224,3 +224,40 @@ fn a_plugin_that_asks_for_more_than_was_agreed_to_gets_nothing() {
         assert_eq!(code(&place.read().await), "complete");
     });
 }
+
+/// Each attempt had the whole of `batches` and `collection_wall` for itself, and a run that is broken off again and again had no
+/// end.
+#[test]
+fn what_earlier_attempts_took_is_not_given_again() {
+    runtime().block_on(async {
+        let whole = Place::new(TenantPolicy::default()).await;
+        assert_eq!(code(&whole.read().await), "complete");
+        let pages = whole.host.store().runs(TENANT, 1, 1).unwrap()[0].pages;
+        // Allowed, what is said of time that earlier attempts took, and how the second attempt ends.
+        for (batches, spent_ms, expected) in [
+            (pages, 0, Ok(())),
+            (pages - 1, 0, Err(format!("batches = {}", pages - 1))),
+            (pages, 3_600_000, Err("collection_wall = 3600000 ms".to_owned())),
+        ] {
+            let limits = format!("rate_limit_wait = 1000\nbatches = {batches}\ncollection_wall = 3600000");
+            let mut place = Place::new(TenantPolicy { limits: Some(limits), ..TenantPolicy::default() }).await;
+            place.play(&["users@5+=rate-limit-text-long"]).await;
+            let first = place.read().await;
+            assert_eq!(code(&first), "rate-limited", "{:?}", first.outcome);
+            let read = place.host.store().runs(TENANT, 1, 1).unwrap()[0].pages;
+            assert!(0 < read && read < pages && pages - read < batches, "{read} of {pages}");
+            place.host.store().note_spent(first.run_no, spent_ms).unwrap();
+            place.play(&[]).await;
+            let second = place.read().await;
+            assert!(second.resumed);
+            match (second.outcome, expected) {
+                (Outcome::Complete, Ok(())) => {}
+                (Outcome::Failed { code: "plugin", message, .. }, Err(limit)) if message.ends_with(&limit) => {
+                    let runs = place.host.store().runs(TENANT, 1, 1).unwrap();
+                    assert_eq!(runs[0].state, "failed", "the next run begins anew");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}

@@ -13,7 +13,7 @@ use check::Checker;
 
 use tokio::time::Instant;
 
-use crate::bill::Bill;
+use crate::bill::{Bill, Records};
 use crate::contract::{Batch, Configuration, Failure, Progress, Summary};
 use crate::egress::{Network, NetworkFailure};
 use crate::engine::{CallError, End, Plugin};
@@ -77,6 +77,19 @@ pub enum CollectionError {
     Recording(String),
 }
 
+/// What the earlier attempts of a run delivered and took, where somebody kept it.
+#[derive(Debug, Clone, Default)]
+pub struct Earlier {
+    /// Batches.
+    pub batches: u64,
+    /// Records in them.
+    pub records: Records,
+    /// The pools among them, with the bytes of text of each.
+    pub pools: Vec<(String, usize)>,
+    /// How long the attempts took.
+    pub spent: Duration,
+}
+
 /// What to collect, and with what.
 #[derive(Clone, Copy)]
 pub struct Collection<'a> {
@@ -91,7 +104,8 @@ pub struct Collection<'a> {
 }
 
 impl Collection<'_> {
-    /// Collects from `cursor`, or from the start, to the end.
+    /// Collects from `cursor`, or from the start, to the end. Of a run that goes on nothing is known but its cursor: what was
+    /// delivered before is not counted, and its limits begin anew.
     ///
     /// # Errors
     /// [`CollectionError`]. Pages that were passed to the sink before stay there; `bill` counts all calls made.
@@ -102,32 +116,61 @@ impl Collection<'_> {
         observer: &mut dyn Observer,
         bill: &mut Bill,
     ) -> Result<Summary, CollectionError> {
+        let checker = Checker::new(self.limits, cursor.is_none());
+        self.timed(checker, Duration::ZERO, cursor, sink, observer, bill).await
+    }
+
+    /// The same, where it is known what earlier attempts delivered and took: the run is checked as if there had been one.
+    ///
+    /// # Errors
+    /// See [`Collection::run`].
+    pub async fn go_on(
+        self,
+        cursor: Option<String>,
+        earlier: &Earlier,
+        sink: &mut dyn PageSink,
+        observer: &mut dyn Observer,
+        bill: &mut Bill,
+    ) -> Result<Summary, CollectionError> {
+        self.timed(Checker::after(self.limits, earlier), earlier.spent, cursor, sink, observer, bill).await
+    }
+
+    async fn timed(
+        self,
+        checker: Checker<'_>,
+        spent: Duration,
+        cursor: Option<String>,
+        sink: &mut dyn PageSink,
+        observer: &mut dyn Observer,
+        bill: &mut Bill,
+    ) -> Result<Summary, CollectionError> {
         let started = Instant::now();
-        let result = self.go(started, cursor, sink, observer, bill).await;
+        let result = self.go(checker, self.end(started, spent), started, cursor, sink, observer, bill).await;
         bill.took(started.elapsed());
         result
     }
 
-    /// The end, by the limit `collection_wall`. One that is out of reach of the clock does not come.
-    fn end(self, started: Instant) -> Option<End> {
+    /// The end, by what is left of the limit `collection_wall`. One that is out of reach of the clock does not come.
+    fn end(self, started: Instant, spent: Duration) -> Option<End> {
         let limit = self.limits.collection_wall;
-        Some(End { at: started.checked_add(limit)?, limit })
+        Some(End { at: started.checked_add(limit.saturating_sub(spent))?, limit })
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one caller")]
     async fn go(
         self,
+        mut checker: Checker<'_>,
+        end: Option<End>,
         started: Instant,
         mut cursor: Option<String>,
         sink: &mut dyn PageSink,
         observer: &mut dyn Observer,
         bill: &mut Bill,
     ) -> Result<Summary, CollectionError> {
-        let end = self.end(started);
         let enforced = end.filter(|_| !self.limits.only_warns("collection_wall"));
         let mut warns = end.filter(|_| enforced.is_none());
         let plugin = self.plugin.until(enforced);
         let mut waited = Duration::ZERO;
-        let mut checker = Checker::new(self.limits, cursor.is_none());
         loop {
             within(enforced, Duration::ZERO)?;
             let outcome = plugin.collect(self.network, self.config, cursor.as_ref()).await;

@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::CollectionError;
+use super::{CollectionError, Earlier};
 use crate::bill::{Bill, Records};
 use crate::contract::{Assignment, Batch, Counts, Entry, Pool, Source, User};
 use crate::engine::CallError;
@@ -30,9 +30,11 @@ const MOST_POOL_TEXT: usize = 64 << 20;
 /// The checks of one run, and what they keep from batch to batch.
 pub(super) struct Checker<'a> {
     limits: &'a Limits,
-    /// A resumed run has delivered a part to an earlier one, which is not known here.
-    from_start: bool,
+    /// Whether all that the run delivered is known. A run that goes on may have delivered a part that nobody kept account of.
+    whole: bool,
     batches: u64,
+    /// Delivered to earlier attempts.
+    earlier: Records,
     source: bool,
     /// Bytes of text by the hash of the id, keyed anew for each run, so that no plugin finds two ids with one hash.
     pools: HashMap<u64, usize>,
@@ -41,9 +43,21 @@ pub(super) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(limits: &'a Limits, from_start: bool) -> Self {
-        let (pools, hasher) = (HashMap::new(), RandomState::new());
-        Self { limits, from_start, batches: 0, source: false, pools, pool_text: 0, hasher }
+    pub(super) fn new(limits: &'a Limits, whole: bool) -> Self {
+        let (pools, hasher, earlier) = (HashMap::new(), RandomState::new(), Records::default());
+        Self { limits, whole, batches: 0, earlier, source: false, pools, pool_text: 0, hasher }
+    }
+
+    /// For a run that goes on from what is known.
+    pub(super) fn after(limits: &'a Limits, earlier: &Earlier) -> Self {
+        let mut checker = Self::new(limits, true);
+        checker.batches = earlier.batches;
+        checker.earlier = earlier.records;
+        checker.source = earlier.records.source > 0;
+        checker.pool_text = earlier.pools.iter().map(|(_, bytes)| bytes).sum();
+        let hash = |(pool, bytes): &(String, usize)| (checker.hasher.hash_one(pool), *bytes);
+        checker.pools = earlier.pools.iter().map(hash).collect();
+        checker
     }
 
     /// Checks the batch that came after `cursor`, and counts it on the bill.
@@ -67,8 +81,20 @@ impl<'a> Checker<'a> {
         self.entries(batch)?;
         bill.count(batch);
         match &batch.summary {
-            Some(summary) if self.from_start => counts(&summary.counts, bill.records),
+            Some(summary) if self.whole => counts(&summary.counts, self.all(bill.records)),
             _ => Ok(()),
+        }
+    }
+
+    /// What the whole run delivered.
+    fn all(&self, now: Records) -> Records {
+        let before = self.earlier;
+        Records {
+            source: before.source.saturating_add(now.source),
+            pool: before.pool.saturating_add(now.pool),
+            user: before.user.saturating_add(now.user),
+            assignment: before.assignment.saturating_add(now.assignment),
+            warning: before.warning.saturating_add(now.warning),
         }
     }
 
@@ -123,7 +149,7 @@ impl<'a> Checker<'a> {
             match entry {
                 Entry::Source(source) => {
                     let first = self.batches == 1 && number == 0;
-                    if self.source || (self.from_start && !first) {
+                    if self.source || (self.whole && !first) {
                         return broken("a source that does not come first, or comes again");
                     }
                     self.source = true;
@@ -143,7 +169,7 @@ impl<'a> Checker<'a> {
                         let user = shown(&assignment.user_id);
                         return broken(format!("an assignment of user {user}, who is not before it in its batch"));
                     }
-                    if self.from_start && !self.pools.contains_key(&self.hasher.hash_one(&assignment.pool_id)) {
+                    if self.whole && !self.pools.contains_key(&self.hasher.hash_one(&assignment.pool_id)) {
                         let pool = shown(&assignment.pool_id);
                         return broken(format!("an assignment in pool {pool}, which is not before it"));
                     }
@@ -277,9 +303,9 @@ fn counts(counts: &Counts, delivered: Records) -> Result<(), CollectionError> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::{Checker, CollectionError, counts};
+    use super::{Checker, CollectionError, Earlier, counts};
     use crate::bill::{Bill, Records};
-    use crate::contract::{Assignment, Batch, Entry, Pool, User};
+    use crate::contract::{Assignment, Batch, Counts, Entry, Pool, User};
     use crate::policy::limits::{Limits, Mode};
     use crate::samples;
 
@@ -417,6 +443,47 @@ mod tests {
         assert!(run(&[half.clone(), half.clone(), half.clone()]).is_ok());
         let error = run(&[half, pools((super::MOST_POOL_TEXT >> 21) + 1, (1 << 20) - 1)]).unwrap_err().to_string();
         assert!(error.ends_with("more than 67108864 bytes of pools"), "{error}");
+    }
+
+    /// A plugin that broke off, or had its service do so, was free of what is checked over a whole run.
+    #[test]
+    fn a_run_that_goes_on_is_checked_as_if_it_had_not_been_broken_off() {
+        let limits = Limits { batches: 3, ..Limits::default() };
+        let pool = samples::pool().pool_id;
+        let earlier = Earlier {
+            batches: 2,
+            records: Records { source: 1, pool: 1, user: 5, assignment: 5, warning: 2 },
+            pools: vec![(pool, 20)],
+            ..Earlier::default()
+        };
+        let check = |earlier: &Earlier, batch: &Batch| {
+            Checker::after(&limits, earlier)
+                .batch(batch, Some("a"), &mut Bill::default())
+                .map_err(|error| error.to_string())
+        };
+        let next = |entries| Batch { next: Some("b".to_owned()), ..samples::batch(entries) };
+        let seat = vec![Entry::User(samples::user()), Entry::Assignment(samples::assignment())];
+        assert_eq!(check(&earlier, &next(seat.clone())), Ok(()));
+        let without = Earlier { pools: Vec::new(), ..earlier.clone() };
+        assert!(check(&without, &next(seat.clone())).unwrap_err().ends_with("premium, which is not before it"));
+        let source = next(vec![Entry::Source(samples::source())]);
+        assert!(check(&earlier, &source).unwrap_err().contains("comes again"));
+        let none = Earlier { records: Records::default(), ..earlier.clone() };
+        assert!(check(&none, &source).unwrap_err().contains("does not come first"), "an earlier batch was without it");
+        let used = Earlier { batches: 3, ..earlier.clone() };
+        assert_eq!(check(&used, &next(vec![])).unwrap_err(), "the plugin passed the limit batches = 3");
+        let ends = |users: u64| {
+            let mut summary = samples::summary();
+            summary.counts = Counts { sources: 1, pools: 1, users, assignments: 6, warnings: 2 };
+            Batch { summary: Some(summary), ..samples::batch(seat.clone()) }
+        };
+        assert_eq!(check(&earlier, &ends(6)), Ok(()));
+        for users in [1, 5, 7] {
+            assert!(check(&earlier, &ends(users)).unwrap_err().contains("a summary that counts"), "{users}");
+        }
+        let full = vec![("x".to_owned(), super::MOST_POOL_TEXT)];
+        let error = check(&Earlier { pools: full, ..earlier }, &next(vec![Entry::Pool(samples::pool())])).unwrap_err();
+        assert!(error.ends_with("bytes of pools"), "{error}");
     }
 
     #[test]

@@ -16,12 +16,13 @@ use broker::store::audit::Act;
 use broker::store::runs::{Cause, Failed};
 use broker::store::sources::Source;
 use time::{Duration, OffsetDateTime};
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::host::Host;
 use super::{JourneyError, blocking};
 use crate::bill::Bill;
-use crate::collection::{CollectionError, Observer, PageSink};
+use crate::collection::{CollectionError, Earlier, Observer, PageSink};
 use crate::contract::{Batch, Completeness, Failure, explanation};
 use crate::egress::NetworkFailureKind;
 use crate::policy::limits::TooLarge;
@@ -99,17 +100,24 @@ impl Host {
         let result = match self.connect(source).await {
             Ok(connection) => {
                 let limit = connection.limits.output_bytes;
-                let mut pages = Pages::new(Arc::clone(store), running.run_no, running.cursor.clone(), limit);
+                let earlier = earlier(&running.earlier);
+                let mut pages =
+                    Pages::new(Arc::clone(store), running.run_no, running.cursor.clone(), limit, earlier.spent);
                 if !running.resumed {
                     self.look(act, source, &connection, &mut bill).await?;
                 }
-                let summary = connection.collection().run(running.cursor, &mut pages, observer, &mut bill).await;
+                let collection = connection.collection();
+                // From the start, nothing is what was delivered before.
+                let summary = collection.go_on(running.cursor, &earlier, &mut pages, observer, &mut bill).await;
                 match summary {
                     Ok(summary) => {
                         let act = Act { actor, now: clock.now() };
                         blocking(|| pages.finish(act)).map(|()| summary.completeness).map_err(Ended::from)
                     }
-                    Err(error) => Err(Ended::of(&error, &connection, clock.now())),
+                    Err(error) => {
+                        blocking(|| store.note_spent(running.run_no, pages.spent_ms()))?;
+                        Err(Ended::of(&error, &connection, clock.now()))
+                    }
                 }
             }
             Err(error) => Err(Ended::of_connection(&error)),
@@ -181,6 +189,20 @@ struct Pages {
     /// The limit `output_bytes`, and what was delivered, as JSON: staged pages take place on the disk.
     limit: u64,
     delivered: Counted,
+    /// When this attempt began, and what those before took.
+    started: Instant,
+    spent: std::time::Duration,
+}
+
+/// What the store knows of earlier attempts, as a collection takes it.
+fn earlier(known: &broker::store::runs::Earlier) -> Earlier {
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Earlier {
+        batches: known.pages,
+        records: known.records,
+        pools: known.pools.iter().map(|(pool, text)| (pool.clone(), bytes(*text))).collect(),
+        spent: std::time::Duration::from_millis(known.spent_ms),
+    }
 }
 
 /// Counts what is written.
@@ -199,8 +221,14 @@ impl io::Write for Counted {
 }
 
 impl Pages {
-    fn new(store: Arc<Store>, run_no: i64, cursor: Option<String>, limit: u64) -> Self {
-        Self { store, run_no, cursor, last: None, limit, delivered: Counted::default() }
+    fn new(store: Arc<Store>, run_no: i64, cursor: Option<String>, limit: u64, spent: std::time::Duration) -> Self {
+        let (last, delivered, started) = (None, Counted::default(), Instant::now());
+        Self { store, run_no, cursor, last, limit, delivered, started, spent }
+    }
+
+    /// Of all attempts so far.
+    fn spent_ms(&self) -> u64 {
+        u64::try_from(self.spent.saturating_add(self.started.elapsed()).as_millis()).unwrap_or(u64::MAX)
     }
 
     fn finish(&mut self, act: Act<'_>) -> Result<(), broker::store::StoreError> {
@@ -229,7 +257,7 @@ impl PageSink for Pages {
             return Ok(());
         };
         let records: Vec<Record<'_>> = records::of_batch(batch).collect();
-        blocking(|| self.store.add_page(self.run_no, self.cursor.as_deref(), &records, next))
+        blocking(|| self.store.add_page(self.run_no, self.cursor.as_deref(), &records, next, self.spent_ms()))
             .map_err(io::Error::other)?;
         self.cursor = Some(next.clone());
         Ok(())

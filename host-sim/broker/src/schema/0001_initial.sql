@@ -81,7 +81,11 @@ CREATE TABLE run (
     ended_at        TEXT,
     -- Where the next page begins; none: at the start.
     cursor          TEXT,
+    -- Of all attempts, as are the milliseconds that they took.
     pages           INTEGER NOT NULL DEFAULT 0,
+    spent_ms        INTEGER NOT NULL DEFAULT 0,
+    sources         INTEGER NOT NULL DEFAULT 0,
+    pools           INTEGER NOT NULL DEFAULT 0,
     users           INTEGER NOT NULL DEFAULT 0,
     assignments     INTEGER NOT NULL DEFAULT 0,
     requests        INTEGER NOT NULL DEFAULT 0,

@@ -7,7 +7,8 @@
 //! | `failed` | stays | problem or unreachable |
 //! | `abandoned` | stays; a new run begins | as it was |
 //!
-//! A run that was broken off after its first page stays under way, with its cursor, and the next one goes on from there.
+//! A run that was broken off after its first page stays under way, with its cursor, and the next attempt goes on from there. What
+//! all attempts delivered and took is counted together ([`Earlier`]): a limit of a run is none if breaking off begins it anew.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde::Serialize;
@@ -18,7 +19,7 @@ use super::people::Curtain;
 use super::{Store, StoreError, figure, publish, sources, staging};
 use crate::calendar::{day_text, instant_text, parse_instant};
 use crate::journey::State;
-use crate::record::{Record, Summary};
+use crate::record::{Counts, Record, Summary};
 
 /// How long a run that was broken off may be gone on with. What it read first would be of another day than what it reads last.
 pub const RESUMABLE: Duration = Duration::hours(12);
@@ -61,6 +62,21 @@ pub struct Running {
     pub cursor: Option<String>,
     /// Whether an earlier attempt has read a part.
     pub resumed: bool,
+    /// What earlier attempts delivered and took; nothing at the start.
+    pub earlier: Earlier,
+}
+
+/// What the earlier attempts of a run delivered and took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// Pages that were added.
+    pub pages: u64,
+    /// Records in them, those that came twice counted twice.
+    pub records: Counts,
+    /// The pools, with the bytes of text of each.
+    pub pools: Vec<(String, u64)>,
+    /// Milliseconds.
+    pub spent_ms: u64,
 }
 
 /// Why a run failed.
@@ -190,7 +206,8 @@ impl Store {
                          WHERE run_no = ?1",
                         [run_no],
                     )?;
-                    return Ok(Running { run_no, cursor, resumed });
+                    let earlier = if resumed { earlier(transaction, run_no)? } else { Earlier::default() };
+                    return Ok(Running { run_no, cursor, resumed, earlier });
                 }
                 end(transaction, run_no, "abandoned", act.now)?;
             }
@@ -198,12 +215,12 @@ impl Store {
                 "INSERT INTO run (source_no, cause, state, started_at, taken_on) VALUES (?1, ?2, 'running', ?3, ?4)",
                 params![source_no, cause.name(), instant_text(act.now), day_text(act.now.to_offset(time::UtcOffset::UTC).date())],
             )?;
-            Ok(Running { run_no: transaction.last_insert_rowid(), cursor: None, resumed: false })
+            Ok(Running { run_no: transaction.last_insert_rowid(), cursor: None, resumed: false, earlier: Earlier::default() })
         })
     }
 
-    /// Adds the page that began at `cursor`, and notes where the next one does. A page that was added already changes
-    /// nothing.
+    /// Adds the page that began at `cursor`, and notes where the next one does, and the milliseconds that all attempts of the run
+    /// have taken. A page that was added already changes nothing.
     ///
     /// # Errors
     /// [`StoreError::NotRunning`]; [`StoreError::Invalid`] for a value that is none.
@@ -213,6 +230,7 @@ impl Store {
         cursor: Option<&str>,
         records: &[Record<'_>],
         next: &str,
+        spent_ms: u64,
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
             let run = under_way(transaction, run_no)?;
@@ -222,7 +240,10 @@ impl Store {
             let curtain = Curtain::of(transaction, run.tenant_no, run.source_no)?;
             staging::stage(transaction, run_no, &curtain, records)?;
             count(transaction, run_no, records)?;
-            transaction.execute("UPDATE run SET cursor = ?2 WHERE run_no = ?1", params![run_no, next])?;
+            transaction.execute(
+                "UPDATE run SET cursor = ?2, spent_ms = max(spent_ms, ?3) WHERE run_no = ?1",
+                params![run_no, next, figure("spent_ms", spent_ms)?],
+            )?;
             Ok(())
         })
     }
@@ -271,6 +292,21 @@ impl Store {
         })
     }
 
+    /// Notes the milliseconds that all attempts of a run have taken, when one of them ends without a page.
+    ///
+    /// # Errors
+    /// [`StoreError::NotRunning`].
+    pub fn note_spent(&self, run_no: i64, spent_ms: u64) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            under_way(transaction, run_no)?;
+            transaction.execute(
+                "UPDATE run SET spent_ms = max(spent_ms, ?2) WHERE run_no = ?1",
+                params![run_no, figure("spent_ms", spent_ms)?],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Ends a run that failed. With `resumable` its pages are kept, and the next run goes on from them.
     ///
     /// # Errors
@@ -303,16 +339,43 @@ impl Store {
     }
 }
 
+fn earlier(transaction: &Transaction<'_>, run_no: i64) -> Result<Earlier, StoreError> {
+    let mut earlier = transaction.query_row(
+        "SELECT pages, spent_ms, sources, pools, users, assignments,
+         (SELECT count(*) FROM run_warning w WHERE w.run_no = r.run_no) FROM run r WHERE run_no = ?1",
+        [run_no],
+        |row| {
+            let records = Counts {
+                source: row.get(2)?,
+                pool: row.get(3)?,
+                user: row.get(4)?,
+                assignment: row.get(5)?,
+                warning: row.get(6)?,
+            };
+            Ok(Earlier { pages: row.get(0)?, spent_ms: row.get(1)?, records, pools: Vec::new() })
+        },
+    )?;
+    let mut statement = transaction.prepare(
+        "SELECT pool_id, octet_length(pool_id) + octet_length(scope_id) + octet_length(scope_name) + octet_length(product)
+         + octet_length(feature) + octet_length(coalesce(plan_code, '')) FROM stage_pool WHERE run_no = ?1",
+    )?;
+    earlier.pools = statement.query_map([run_no], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    Ok(earlier)
+}
+
 fn count(transaction: &Transaction<'_>, run_no: i64, records: &[Record<'_>]) -> Result<(), StoreError> {
     let number = |test: fn(&Record<'_>) -> bool| {
         i64::try_from(records.iter().filter(|record| test(record)).count()).unwrap_or(i64::MAX)
     };
     transaction.execute(
-        "UPDATE run SET pages = pages + 1, users = users + ?2, assignments = assignments + ?3 WHERE run_no = ?1",
+        "UPDATE run SET pages = pages + 1, users = users + ?2, assignments = assignments + ?3, sources = sources + ?4,
+         pools = pools + ?5 WHERE run_no = ?1",
         params![
             run_no,
             number(|record| matches!(record, Record::User(_))),
-            number(|record| matches!(record, Record::Assignment(_)))
+            number(|record| matches!(record, Record::Assignment(_))),
+            number(|record| matches!(record, Record::Source(_))),
+            number(|record| matches!(record, Record::Pool(_)))
         ],
     )?;
     Ok(())

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::StoreError;
-use super::runs::{Cause, Failed};
+use super::runs::{Cause, Earlier, Failed};
 use super::sources::Approved;
 use super::tenants::Identity;
 use crate::journey::State;
-use crate::record::{self, Assignment, Record, User};
+use crate::record::{self, Assignment, Counts, Record, User};
 use crate::samples::{Company, ENTERED, pool, seat, summary, user};
 
 const HOLDERS: &str = "SELECT p.username FROM seat JOIN person p USING (person_no) ORDER BY 1";
@@ -40,18 +40,62 @@ fn nothing_is_read_before_approval() {
 fn a_run_is_seen_when_it_is_whole() {
     let mut company = Company::new();
     let run_no = company.begin().run_no;
-    company.store.add_page(run_no, None, &company.records(), "2").unwrap();
+    company.store.add_page(run_no, None, &company.records(), "2", 0).unwrap();
     assert_eq!(company.texts(HOLDERS), Vec::<String>::new());
     company.store.finish_run(company.act(), run_no, Some("2"), &[], &summary("complete")).unwrap();
     assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"]);
     company.leave("2");
     company.pass_days(1);
     let run_no = company.begin().run_no;
-    company.store.add_page(run_no, None, &company.records(), "2").unwrap();
+    company.store.add_page(run_no, None, &company.records(), "2", 0).unwrap();
     assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"], "the run before");
     company.store.finish_run(company.act(), run_no, Some("2"), &[], &summary("complete")).unwrap();
     assert_eq!(company.texts(HOLDERS), ["anna", "cleo"]);
     assert_eq!(company.number("SELECT count(*) FROM stage_user"), 0);
+}
+
+/// An attempt that goes on knew nothing of those before: what they delivered was not counted, and their time began anew.
+#[test]
+fn an_attempt_that_goes_on_is_told_what_those_before_delivered_and_took() {
+    let company = Company::new();
+    let first = company.begin();
+    assert_eq!((first.resumed, first.earlier), (false, Earlier::default()));
+    let run_no = first.run_no;
+    company.store.add_page(run_no, None, &company.records(), "2", 1_500).unwrap();
+    let again = Record::User(user("2", "ben"));
+    company.store.add_page(run_no, Some("2"), &[again], "3", 1_700).unwrap();
+    let earlier = |company: &Company| {
+        let running = company.begin();
+        assert_eq!((running.run_no, running.resumed), (run_no, true));
+        running.earlier
+    };
+    let records = company.records();
+    let number = |test: fn(&Record<'_>) -> bool| u64::try_from(records.iter().filter(|one| test(one)).count()).unwrap();
+    let expected = Counts {
+        source: number(|one| matches!(one, Record::Source(_))),
+        pool: number(|one| matches!(one, Record::Pool(_))),
+        user: number(|one| matches!(one, Record::User(_))) + 1,
+        assignment: number(|one| matches!(one, Record::Assignment(_))),
+        warning: 0,
+    };
+    let told = earlier(&company);
+    assert_eq!((told.pages, told.spent_ms, told.records), (2, 1_700, expected));
+    let text = |record: &Record<'_>| match record {
+        Record::Pool(pool) => {
+            let texts = [pool.pool_id, pool.scope_id, pool.scope_name, pool.product, pool.feature];
+            let bytes: usize = texts.iter().chain(&pool.plan_code).map(|text| text.len()).sum();
+            Some((pool.pool_id.to_owned(), u64::try_from(bytes).unwrap()))
+        }
+        _ => None,
+    };
+    assert_eq!(told.pools, records.iter().filter_map(text).collect::<Vec<_>>());
+    // Time that an attempt took without a page counts, too, and is never less than before.
+    company.store.note_spent(run_no, 2_600).unwrap();
+    company.store.note_spent(run_no, 10).unwrap();
+    assert_eq!(earlier(&company).spent_ms, 2_600);
+    company.store.finish_run(company.act(), run_no, Some("3"), &[], &summary("complete")).unwrap();
+    assert!(matches!(company.store.note_spent(run_no, 1), Err(StoreError::NotRunning(_))));
+    assert_eq!(company.begin().earlier, Earlier::default(), "another run");
 }
 
 #[test]
@@ -59,16 +103,16 @@ fn a_page_that_comes_again_changes_nothing() {
     let company = Company::new();
     let run_no = company.begin().run_no;
     let first = company.records();
-    company.store.add_page(run_no, None, &first, "2").unwrap();
+    company.store.add_page(run_no, None, &first, "2", 0).unwrap();
     let renamed = Record::User(User { username: "benjamin", ..user("2", "ben") });
-    company.store.add_page(run_no, Some("2"), &[renamed], "3").unwrap();
-    company.store.add_page(run_no, None, &first, "2").unwrap();
+    company.store.add_page(run_no, Some("2"), &[renamed], "3", 0).unwrap();
+    company.store.add_page(run_no, None, &first, "2", 0).unwrap();
     let error = company.store.finish_run(company.act(), run_no, Some("2"), &[], &summary("complete"));
     assert!(matches!(error, Err(StoreError::NotRunning(_))), "a last page that does not follow");
     company.store.finish_run(company.act(), run_no, Some("3"), &[], &summary("complete")).unwrap();
     assert_eq!(company.texts(HOLDERS), ["anna", "benjamin", "cleo"]);
     assert_eq!(company.store.runs("acme", company.source_no, 9).unwrap()[0].pages, 3);
-    let error = company.store.add_page(run_no, Some("3"), &first, "4");
+    let error = company.store.add_page(run_no, Some("3"), &first, "4", 0);
     assert!(matches!(error, Err(StoreError::NotRunning(_))), "it is over");
 }
 
@@ -235,7 +279,7 @@ fn what_an_add_on_was_used_is_kept_apart() {
 fn a_run_that_was_broken_off_goes_on_and_an_old_one_does_not() {
     let mut company = Company::new();
     let run_no = company.begin().run_no;
-    company.store.add_page(run_no, None, &company.records(), "2").unwrap();
+    company.store.add_page(run_no, None, &company.records(), "2", 0).unwrap();
     let failed =
         Failed { code: "unreachable", message: "gone", hint: None, unreachable: true, resumable: true, retry_at: None };
     company.store.fail_run(company.act(), run_no, &failed).unwrap();

@@ -166,7 +166,7 @@ fn whoever_is_called_so_now_is_meant_and_not_who_was_before() {
     company.pass_days(1);
     company.join("4", "dora");
     let running = company.begin();
-    company.store.add_page(running.run_no, None, &company.records(), "2").unwrap();
+    company.store.add_page(running.run_no, None, &company.records(), "2", 0).unwrap();
     assert_eq!(erased(&company, Who::Username("dora")), 1, "known to the run under way alone");
     finish(&company, &running);
     assert_eq!(company.number("SELECT count(*) FROM person WHERE erased = 1"), 2);

@@ -69,7 +69,7 @@ fn pseudonyms_are_not_given_back() {
         store.set_identity(act, "acme", level).unwrap();
     }
     let running = company.begin();
-    store.add_page(running.run_no, None, &company.records(), "2").unwrap();
+    store.add_page(running.run_no, None, &company.records(), "2", 0).unwrap();
     let refused = |level| store.set_identity(act, "acme", level);
     for level in [Identity::Username, Identity::Full] {
         assert!(matches!(refused(level), Err(StoreError::Invalid { .. })), "staged people count, too");

@@ -84,7 +84,7 @@ fn crowd() -> (Company, Running) {
     company.store.note_test(company.act(), "acme", company.source_no, report, true).unwrap();
     company.pass_days(1);
     let running = company.begin();
-    company.store.add_page(running.run_no, None, &company.records(), "2").unwrap();
+    company.store.add_page(running.run_no, None, &company.records(), "2", 0).unwrap();
     company.store.scour().unwrap();
     (company, running)
 }
