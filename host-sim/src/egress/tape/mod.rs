@@ -49,6 +49,9 @@ pub use replay::{Replay, ReplayError};
 /// is taken in whole, for its digest, even where that limit only warns.
 const REQUEST_BODY: u64 = 1 << 20;
 
+/// The same, whatever that limit allows: the limit bounds what passes, and this what is kept in memory.
+const MOST_REQUEST_BODY: u64 = 16 << 20;
+
 /// A tape in one of its two uses.
 #[derive(Debug, Clone)]
 pub enum Tape {
@@ -130,7 +133,7 @@ pub(super) struct Asked {
 /// Takes in a request's body, and tells what the request is told by. `request_bytes` is the limit of that name.
 pub(super) async fn asked(request: Request<WasiBody>, request_bytes: u64) -> Result<(Request<WasiBody>, Asked), Cause> {
     let (head, body) = request.into_parts();
-    let most = request_bytes.max(REQUEST_BODY);
+    let most = request_bytes.clamp(REQUEST_BODY, MOST_REQUEST_BODY);
     let body = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     let body = body.collect().await.map_err(|error| match error.downcast::<Error>() {
         // The limit, which ends a run that is not recorded in the same way.
@@ -175,7 +178,7 @@ mod tests {
     use tokio::time::{Instant, Sleep};
     use wasmtime_wasi_http::{Error, WasiHttpHooks as _};
 
-    use super::{REQUEST_BODY, Recorder, Replay, Tape, asked, whole};
+    use super::{MOST_REQUEST_BODY, REQUEST_BODY, Recorder, Replay, Tape, asked, whole};
     use crate::egress::ledger::{Ledger, NetworkFailureKind};
     use crate::egress::upload::UploadBody;
     use crate::egress::{Access, Client, Hooks, Lookup, Network, Resolve};
@@ -202,6 +205,20 @@ mod tests {
         let (kind, words) = outcome(REQUEST_BODY + 1, 10, true).await.unwrap_err();
         assert_eq!(kind, NetworkFailureKind::Limit);
         assert!(words.ends_with("too much for a recording"), "{words}");
+    }
+
+    /// With a raised limit a body was taken into memory at any size.
+    #[tokio::test]
+    async fn a_raised_limit_raises_what_a_recording_keeps_in_memory_to_a_bound() {
+        for limit in [MOST_REQUEST_BODY, MOST_REQUEST_BODY + 1, u64::MAX] {
+            let all = usize::try_from(MOST_REQUEST_BODY).unwrap();
+            assert_eq!(outcome(MOST_REQUEST_BODY, limit, false).await, Ok(all), "{limit}");
+        }
+        let words = "the body of a request has more than 16777216 bytes, which is too much for a recording";
+        for only_warn in [false, true] {
+            let (kind, found) = outcome(MOST_REQUEST_BODY + 1, u64::MAX, only_warn).await.unwrap_err();
+            assert_eq!((kind, found.as_str()), (NetworkFailureKind::Limit, words));
+        }
     }
 
     /// A body that the guest takes its time with.
