@@ -4,10 +4,10 @@
 //! | --- | --- |
 //! | size | more than the limit `component_bytes` |
 //! | signature, where one is asked for | another key, another file, a changed comment |
+//! | structure | what makes more work than an honest plugin: see `structure` and `shape` |
 //! | form | a core module, a WIT package, anything that does not validate as far as its types |
 //! | contract | no connector, or another version of it |
 //! | imports | any interface that is not on the list of [`crate::policy::imports`] |
-//! | structure | what makes more work for the compiler than an honest plugin: see `structure` and `shape` |
 //! | types | a function of the connector that is missing, too many, or of another signature |
 //!
 //! All of it is read from the raw bytes. A refusal names what it refuses.
@@ -82,9 +82,6 @@ pub struct Manifest {
     /// How the exported connector differs from the contract.
     #[serde(skip)]
     connector: Result<(), Refusal>,
-    /// Whether it can be compiled within bounds.
-    #[serde(skip)]
-    structure: Result<(), Refusal>,
 }
 
 /// Why a component is not loaded.
@@ -159,7 +156,7 @@ impl Manifest {
     /// Reads what a component says of itself, without judging it.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`] and [`Refusal::NotAComponent`].
+    /// [`Refusal::TooLarge`], [`Refusal::NotAComponent`] and [`Refusal::Structure`].
     pub fn read(bytes: &[u8], limit: usize) -> Result<Self, Refusal> {
         if bytes.len() > limit {
             return Err(Refusal::TooLarge { size: bytes.len(), limit });
@@ -172,7 +169,8 @@ impl Manifest {
         if bytes.get(6..8) == Some(&[0, 0]) {
             return Err(not_a_component("it is a core module"));
         }
-        let structure = structure::check(bytes);
+        // Before its types are read: the decoder recurses, and takes a square of the time in what is bounded here.
+        structure::check(bytes)?;
         let (resolve, world) = decode(bytes)?;
         let Some(world) = resolve.worlds.get(world) else {
             return Err(not_a_component("it has no world"));
@@ -189,13 +187,13 @@ impl Manifest {
             Some(connector) => interface::compare(&resolve, connector),
             None => Err(Refusal::Contract(exports.clone())),
         };
-        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports, connector, structure })
+        Ok(Self { size: bytes.len(), sha256: Digest::of(bytes), imports, exports, connector })
     }
 
     /// Judges what was read.
     ///
     /// # Errors
-    /// [`Refusal::Contract`], [`Refusal::Imports`], [`Refusal::Function`] and [`Refusal::Structure`], in this order.
+    /// [`Refusal::Contract`], [`Refusal::Imports`] and [`Refusal::Function`], in this order.
     pub fn admit(&self) -> Result<(), Refusal> {
         if !self.exports.iter().any(|name| name == CONNECTOR) {
             return Err(Refusal::Contract(self.exports.clone()));
@@ -204,8 +202,7 @@ impl Manifest {
         if !refused.is_empty() {
             return Err(Refusal::Imports(refused));
         }
-        self.connector.clone()?;
-        self.structure.clone()
+        self.connector.clone()
     }
 }
 
@@ -223,7 +220,6 @@ mod tests {
             imports: own(imports),
             exports: own(exports),
             connector: Ok(()),
-            structure: Ok(()),
         }
     }
 
@@ -233,6 +229,17 @@ mod tests {
         assert!(matches!(Manifest::read(&[0; 10], 10), Err(Refusal::NotAComponent(_))));
         let module = b"\0asm\x01\0\0\0";
         assert!(matches!(Manifest::read(module, 10), Err(Refusal::NotAComponent(_))));
+    }
+
+    /// Five thousand component types within each other used to end the process, in the decoder.
+    #[test]
+    fn what_is_too_much_to_compile_is_too_much_to_decode() {
+        let types = [b"\x01".as_slice(), &b"\x41\x01\x01".repeat(5_000), b"\x41\x00"].concat();
+        let mut component = wasm_encoder::Component::new();
+        component
+            .section(&wasm_encoder::RawSection { id: wasm_encoder::ComponentSectionId::Type.into(), data: &types });
+        let refused = Manifest::read(&component.finish(), usize::MAX).unwrap_err().to_string();
+        assert_eq!(refused, "the plugin has 5 component types within each other, and at most 4 are compiled here");
     }
 
     #[test]
