@@ -319,6 +319,7 @@ impl From<StoreError> for CommandError {
             }
             StoreError::Incoherent(_) => "run it again; if it stays, report it to the author of the plugin",
             StoreError::NotRunning(_) => "another process has ended the run; run it again",
+            StoreError::Edited(_) => "somebody else is at it; look with `cargo sim source show`, and do it again",
             StoreError::Unscoured => "stop whatever reads the store, `cargo sim serve` among it, and do it again",
             StoreError::Random => "check the machine's source of random numbers",
         };

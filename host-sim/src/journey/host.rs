@@ -201,7 +201,7 @@ impl Host {
         };
         let passed = report.outcome != CheckStatus::Fail;
         let text = report_json(&report).to_string();
-        blocking(|| self.store.note_test(act, &source.tenant, source.source_no, &text, passed))?;
+        blocking(|| self.store.note_test_of(act, source, &text, passed))?;
         outcome.result = Ok(report);
         Ok(outcome)
     }

@@ -11,10 +11,10 @@ use broker::alerts::Judged;
 use broker::alerts::rules::Thresholds;
 use broker::record::{Record, Summary};
 use broker::schedule;
-use broker::store::Store;
 use broker::store::audit::Act;
-use broker::store::runs::{Cause, Failed};
+use broker::store::runs::{Cause, Failed, RunEnd};
 use broker::store::sources::Source;
+use broker::store::{Store, StoreError};
 use time::{Duration, OffsetDateTime};
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use super::host::Host;
 use super::{JourneyError, blocking};
 use crate::bill::Bill;
 use crate::collection::{CollectionError, Earlier, Observer, PageSink};
-use crate::contract::{Batch, Completeness, Failure, explanation};
+use crate::contract::{Batch, Failure, Progress, explanation};
 use crate::egress::NetworkFailureKind;
 use crate::policy::limits::TooLarge;
 use crate::records;
@@ -96,6 +96,9 @@ impl Host {
         let act = Act { actor, now: begun };
         let store = self.store();
         let running = blocking(|| store.begin_run(act, &source.tenant, source.source_no, cause))?;
+        // As it is now: what the caller holds may have been edited since.
+        let source = &blocking(|| store.source(&source.tenant, source.source_no))?;
+        let mut observer = Held { store: Arc::clone(store), source_no: source.source_no, clock, observer };
         let mut bill = Bill::default();
         let result = match self.connect(source).await {
             Ok(connection) => {
@@ -108,11 +111,11 @@ impl Host {
                 }
                 let collection = connection.collection();
                 // From the start, nothing is what was delivered before.
-                let summary = collection.go_on(running.cursor, &earlier, &mut pages, observer, &mut bill).await;
+                let summary = collection.go_on(running.cursor, &earlier, &mut pages, &mut observer, &mut bill).await;
                 match summary {
-                    Ok(summary) => {
+                    Ok(_) => {
                         let act = Act { actor, now: clock.now() };
-                        blocking(|| pages.finish(act)).map(|()| summary.completeness).map_err(Ended::from)
+                        blocking(|| pages.finish(act)).map_err(Ended::from)
                     }
                     Err(error) => {
                         blocking(|| store.note_spent(running.run_no, pages.spent_ms()))?;
@@ -124,14 +127,19 @@ impl Host {
         };
         let now = clock.now();
         let outcome = match result {
-            Ok(Completeness::Complete) => Outcome::Complete,
-            Ok(Completeness::Partial) => Outcome::Partial,
+            Ok(RunEnd::Complete) => Outcome::Complete,
+            Ok(RunEnd::Partial) => Outcome::Partial,
+            Ok(RunEnd::Abandoned) => Outcome::Failed {
+                code: "edited",
+                message: "it was edited while it was read, and what was read is forgotten".to_owned(),
+                hint: Some("it is due again at once; `cargo sim source run` reads it now".to_owned()),
+            },
             Err(ended) => {
                 blocking(|| store.fail_run(Act { actor, now }, running.run_no, &ended.as_failed()))?;
                 Outcome::Failed { code: ended.code, message: ended.message, hint: ended.hint }
             }
         };
-        blocking(|| self.set_next(source, begun, now, &outcome, running.run_no))?;
+        blocking(|| self.set_next(source, begun, now, &outcome))?;
         let act = Act { actor, now };
         let alerts = blocking(|| self.store().judge(act, &source.tenant, &Thresholds::default()))?;
         Ok(Reading { run_no: running.run_no, resumed: running.resumed, outcome, bill, alerts })
@@ -150,7 +158,11 @@ impl Host {
         if let Ok(report) = outcome.result {
             let passed = report.outcome != crate::contract::CheckStatus::Fail;
             let text = connection.redact(&super::host::report_json(&report).to_string());
-            blocking(|| self.store().note_test(act, &source.tenant, source.source_no, &text, passed))?;
+            match blocking(|| self.store().note_test_of(act, source, &text, passed)) {
+                // The next run makes one of what was entered since.
+                Ok(_) | Err(StoreError::Edited(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -161,21 +173,44 @@ impl Host {
         begun: OffsetDateTime,
         now: OffsetDateTime,
         outcome: &Outcome,
-        run_no: i64,
     ) -> Result<(), JourneyError> {
         let after = self.store().source(&source.tenant, source.source_no)?;
-        let anchor = broker::calendar::parse_instant(&after.created_at).unwrap_or(begun);
-        let regular = schedule::next_run(after.source_no, anchor, after.interval_s, begun);
+        let instant = |text: &str| broker::calendar::parse_instant(text);
+        let anchor = instant(&after.created_at).unwrap_or(begun);
         let next = match outcome {
-            Outcome::Complete | Outcome::Partial => regular,
+            Outcome::Failed { code: "edited", .. } => now,
+            Outcome::Complete | Outcome::Partial => {
+                schedule::next_run(after.source_no, anchor, after.interval_s, begun)
+            }
             Outcome::Failed { .. } => {
-                let runs = self.store().runs(&after.tenant, after.source_no, 1)?;
-                let run = runs.into_iter().find(|run| run.run_no == run_no);
-                let earliest = run.and_then(|run| run.retry_at).as_deref().and_then(broker::calendar::parse_instant);
+                let earliest = after.not_before.as_deref().and_then(instant);
                 schedule::retry(after.source_no, after.failures, after.interval_s, earliest, now)
             }
         };
-        Ok(self.store().set_due(after.source_no, next, begun)?)
+        Ok(self.store().set_due(after.source_no, next, source.requests)?)
+    }
+}
+
+/// Notes each wait before it is waited: whoever begins anew in between must not ask before.
+struct Held<'a> {
+    store: Arc<Store>,
+    source_no: i64,
+    clock: &'a dyn Clock,
+    observer: &'a mut dyn Observer,
+}
+
+impl Observer for Held<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        self.observer.progress(progress);
+    }
+
+    fn waiting(&mut self, wait: std::time::Duration, message: &str) {
+        let until = self.clock.now().saturating_add(Duration::try_from(wait).unwrap_or(Duration::DAY));
+        // A store that cannot be written is found out at the next page.
+        if let Err(error) = blocking(|| self.store.hold(self.source_no, until)) {
+            tracing::warn!(%error, "a wait is not kept");
+        }
+        self.observer.waiting(wait, message);
     }
 }
 
@@ -231,8 +266,8 @@ impl Pages {
         u64::try_from(self.spent.saturating_add(self.started.elapsed()).as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn finish(&mut self, act: Act<'_>) -> Result<(), broker::store::StoreError> {
-        let incoherent = |why: &str| broker::store::StoreError::Incoherent(why.to_owned());
+    fn finish(&mut self, act: Act<'_>) -> Result<RunEnd, StoreError> {
+        let incoherent = |why: &str| StoreError::Incoherent(why.to_owned());
         let last = self.last.take().ok_or_else(|| incoherent("a run without a last page"))?;
         let records: Vec<Record<'_>> = records::of_batch(&last).collect();
         let summary = records.iter().find_map(|record| match record {
@@ -295,7 +330,8 @@ impl Ended {
                 }
                 ended
             }
-            CollectionError::Call { error, .. } => Self::new("plugin", error.to_string()),
+            // What was read is good; the next attempt goes on from there, as soon as the limit or the plugin lets it.
+            CollectionError::Call { error, .. } => Self { resumable: true, ..Self::new("plugin", error.to_string()) },
             CollectionError::Contract(_) => Self::new("contract", error.to_string()),
             // A run into the store is not recorded.
             CollectionError::Recording(error) => Self::new("recording", error.to_string()),
@@ -356,8 +392,8 @@ impl Ended {
     }
 }
 
-impl From<broker::store::StoreError> for Ended {
-    fn from(error: broker::store::StoreError) -> Self {
+impl From<StoreError> for Ended {
+    fn from(error: StoreError) -> Self {
         Self::new("store", error.to_string())
     }
 }

@@ -20,12 +20,17 @@ use broker::store::audit::Act;
 use broker::store::runs::Cause;
 use broker::store::sources::Source;
 use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 
 use super::reading::Clock;
 use super::{JourneyError, blocking};
 
 /// How often the store is looked at.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How long a source rests after a run, whatever the store says: where a run ends without a new time, since another process
+/// reads the source or the disk is full, it would else begin again at once, and again.
+const REST: Duration = Duration::from_secs(10);
 
 /// Runs at once, unless told otherwise. A run mostly waits for its service.
 pub const USUAL_AT_ONCE: usize = 16;
@@ -56,12 +61,15 @@ impl<R: Reader> Scheduler<R> {
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), JourneyError> {
         let mut under_way: HashMap<Id, (i64, i64)> = HashMap::new();
         let mut runs = JoinSet::new();
+        let mut resting: HashMap<i64, Instant> = HashMap::new();
         let mut stop = std::pin::pin!(stop);
         blocking(|| self.store.announce_saved(Act { actor: "scheduler", now: self.clock.now() }))?;
         loop {
             let now = self.clock.now();
             let due = if runs.len() < self.at_once { blocking(|| self.store.due(now))? } else { Vec::new() };
-            for source in in_turn(due, &under_way) {
+            resting.retain(|_, ended| ended.elapsed() < REST);
+            for source in in_turn(due, &under_way).into_iter().filter(|source| !resting.contains_key(&source.source_no))
+            {
                 let own = under_way.values().filter(|(tenant, _)| *tenant == source.tenant_no).count();
                 let free = self.at_once.saturating_sub(runs.len());
                 // A quarter is kept for tenants of whom nothing is read: slow sources of one would else keep out all others.
@@ -81,7 +89,9 @@ impl<R: Reader> Scheduler<R> {
                         Ok((task, ())) => task,
                         Err(error) => error.id(),
                     };
-                    under_way.remove(&task);
+                    if let Some((_, number)) = under_way.remove(&task) {
+                        resting.insert(number, Instant::now());
+                    }
                 }
                 () = tokio::time::sleep(LOOK) => {}
             }
@@ -174,7 +184,7 @@ mod tests {
             tokio::time::sleep(self.takes).await;
             self.at_once.fetch_sub(1, Ordering::SeqCst);
             let next = schedule::next_run(source.source_no, START, source.interval_s, now);
-            self.store.set_due(source.source_no, next, now).unwrap();
+            self.store.set_due(source.source_no, next, source.requests).unwrap();
         }
     }
 
@@ -271,7 +281,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn missed_runs_are_caught_up_once() {
         let bench = bench(1, START + HOUR * 24 * 9);
-        bench.store.set_due(1, START, START).unwrap();
+        bench.store.set_due(1, START, 0).unwrap();
         bench.run_for(HOUR, 2).await;
         assert_eq!(bench.reads(1).len(), 1);
     }

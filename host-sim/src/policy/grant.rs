@@ -290,7 +290,7 @@ impl fmt::Display for Grant {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
     use super::{Grant, GrantError, Method, Typed};
     use crate::policy::origin::Origin;

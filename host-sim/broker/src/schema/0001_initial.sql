@@ -26,7 +26,10 @@ CREATE TABLE tenant (
 ) STRICT;
 
 CREATE TABLE source (
-    source_no      INTEGER PRIMARY KEY,
+    -- Never used again: what is late for a source that was removed must not meet another.
+    source_no      INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Counts what was entered anew: settings, plugin, credential. What was tested or read before is of another revision.
+    revision       INTEGER NOT NULL DEFAULT 1,
     tenant_no      INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE,
     state          TEXT NOT NULL CHECK (state IN
                        ('configured', 'tested', 'saved', 'pending', 'rejected', 'active', 'problem', 'unreachable')),
@@ -49,8 +52,11 @@ CREATE TABLE source (
     interval_s     INTEGER NOT NULL DEFAULT 86400 CHECK (interval_s >= 900),
     -- When the next run is due; none: not by itself.
     next_run_at    TEXT,
-    -- Whether somebody asked for that run.
-    asked          INTEGER NOT NULL DEFAULT 0 CHECK (asked IN (0, 1)),
+    -- The service said not to ask before.
+    not_before     TEXT,
+    -- Runs that were asked for so far, and how many of these requests a run has answered.
+    asked          INTEGER NOT NULL DEFAULT 0,
+    answered       INTEGER NOT NULL DEFAULT 0,
     -- Failed runs since the last good one.
     failures       INTEGER NOT NULL DEFAULT 0,
     -- The snapshot that everybody sees.
@@ -73,6 +79,8 @@ CREATE TABLE credential (
 CREATE TABLE run (
     run_no          INTEGER PRIMARY KEY AUTOINCREMENT,
     source_no       INTEGER NOT NULL REFERENCES source ON DELETE CASCADE,
+    -- The source's revision that is read.
+    revision        INTEGER NOT NULL DEFAULT 1,
     cause           TEXT NOT NULL CHECK (cause IN ('approval', 'schedule', 'catch-up', 'retry', 'manual')),
     state           TEXT NOT NULL CHECK (state IN ('running', 'complete', 'partial', 'failed', 'abandoned')),
     started_at      TEXT NOT NULL,

@@ -87,6 +87,9 @@ pub enum StoreError {
     /// A record that contradicts the others, or the contract.
     #[error("the run delivered what does not fit together: {0}")]
     Incoherent(String),
+    /// What was entered has changed meanwhile.
+    #[error("source {0} was edited meanwhile")]
+    Edited(i64),
     /// The run is not under way any more.
     #[error("run {0} is not under way")]
     NotRunning(i64),

@@ -5,7 +5,7 @@
 //! | `complete` | this run's | active |
 //! | `partial` | stays; days of activity that were read are kept | problem |
 //! | `failed` | stays | problem or unreachable |
-//! | `abandoned` | stays; a new run begins | as it was |
+//! | `abandoned` | stays; a new run begins, since this one was broken off long ago, or what was entered has changed | as it was |
 //!
 //! A run that was broken off after its first page stays under way, with its cursor, and the next attempt goes on from there. What
 //! all attempts delivered and took is counted together ([`Earlier`]): a limit of a run is none if breaking off begins it anew.
@@ -155,9 +155,23 @@ fn run_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// It is the snapshot that everybody sees.
+    Complete,
+    /// Something is missing; the snapshot before stands.
+    Partial,
+    /// What was entered has changed since it began, so that it is of another source, as it were. It is forgotten, and the next
+    /// one is due.
+    Abandoned,
+}
+
 /// A run under way, as the store needs it.
 struct UnderWay {
     source_no: i64,
+    /// Whether what was entered is what it was when the run began.
+    is_current: bool,
     tenant_no: i64,
     cursor: Option<String>,
     taken_on: String,
@@ -166,11 +180,17 @@ struct UnderWay {
 fn under_way(connection: &Connection, run_no: i64) -> Result<UnderWay, StoreError> {
     connection
         .prepare_cached(
-            "SELECT r.source_no, s.tenant_no, r.cursor, r.taken_on FROM run r JOIN source s USING (source_no)
+            "SELECT r.source_no, s.tenant_no, r.cursor, r.taken_on, r.revision = s.revision FROM run r JOIN source s USING (source_no)
              WHERE r.run_no = ?1 AND r.state = 'running'",
         )?
         .query_row([run_no], |row| {
-            Ok(UnderWay { source_no: row.get(0)?, tenant_no: row.get(1)?, cursor: row.get(2)?, taken_on: row.get(3)? })
+            Ok(UnderWay {
+                source_no: row.get(0)?,
+                tenant_no: row.get(1)?,
+                cursor: row.get(2)?,
+                taken_on: row.get(3)?,
+                is_current: row.get(4)?,
+            })
         })
         .optional()?
         .ok_or(StoreError::NotRunning(run_no))
@@ -190,16 +210,18 @@ impl Store {
                 let why = format!("it is {}: nothing is read before it is approved", source.state);
                 return Err(StoreError::Invalid { what: "the source", why });
             }
-            let open: Option<(i64, String, Option<String>)> = transaction
+            let open: Option<(i64, String, Option<String>, i64)> = transaction
                 .query_row(
-                    "SELECT run_no, started_at, cursor FROM run WHERE source_no = ?1 AND state = 'running'",
+                    "SELECT run_no, started_at, cursor, revision FROM run WHERE source_no = ?1 AND state = 'running'",
                     [source_no],
-                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
                 )
                 .optional()?;
-            if let Some((run_no, started_at, cursor)) = open {
+            if let Some((run_no, started_at, cursor, revision)) = open {
                 let started = parse_instant(&started_at);
-                if started.is_some_and(|started| (Duration::ZERO..=RESUMABLE).contains(&(act.now - started))) {
+                // Pages that were read with other settings or another credential are of another source, as it were.
+                if revision == source.revision
+                    && started.is_some_and(|started| (Duration::ZERO..=RESUMABLE).contains(&(act.now - started))) {
                     let resumed = cursor.is_some();
                     transaction.execute(
                         "UPDATE run SET failure_code = NULL, failure_message = NULL, failure_hint = NULL, retry_at = NULL
@@ -211,11 +233,14 @@ impl Store {
                 }
                 end(transaction, run_no, "abandoned", act.now)?;
             }
+            let taken_on = day_text(act.now.to_offset(time::UtcOffset::UTC).date());
             transaction.execute(
-                "INSERT INTO run (source_no, cause, state, started_at, taken_on) VALUES (?1, ?2, 'running', ?3, ?4)",
-                params![source_no, cause.name(), instant_text(act.now), day_text(act.now.to_offset(time::UtcOffset::UTC).date())],
+                "INSERT INTO run (source_no, cause, state, started_at, taken_on, revision)
+                 VALUES (?1, ?2, 'running', ?3, ?4, ?5)",
+                params![source_no, cause.name(), instant_text(act.now), taken_on, source.revision],
             )?;
-            Ok(Running { run_no: transaction.last_insert_rowid(), cursor: None, resumed: false, earlier: Earlier::default() })
+            let (run_no, earlier) = (transaction.last_insert_rowid(), Earlier::default());
+            Ok(Running { run_no, cursor: None, resumed: false, earlier })
         })
     }
 
@@ -260,11 +285,15 @@ impl Store {
         cursor: Option<&str>,
         records: &[Record<'_>],
         summary: &Summary,
-    ) -> Result<(), StoreError> {
+    ) -> Result<RunEnd, StoreError> {
         self.write(|transaction| {
             let run = under_way(transaction, run_no)?;
             if run.cursor.as_deref() != cursor {
                 return Err(StoreError::NotRunning(run_no));
+            }
+            if !run.is_current {
+                end(transaction, run_no, "abandoned", act.now)?;
+                return Ok(RunEnd::Abandoned);
             }
             let curtain = Curtain::of(transaction, run.tenant_no, run.source_no)?;
             staging::stage(transaction, run_no, &curtain, records)?;
@@ -279,7 +308,7 @@ impl Store {
             if complete {
                 snapshot.publish(transaction)?;
                 transaction.execute(
-                    "UPDATE source SET state = 'active', trouble = NULL, failures = 0, snapshot_run = ?2,
+                    "UPDATE source SET state = 'active', trouble = NULL, failures = 0, not_before = NULL, snapshot_run = ?2,
                      facts = (SELECT facts FROM stage_source WHERE run_no = ?2) WHERE source_no = ?1",
                     params![run.source_no, run_no],
                 )?;
@@ -288,7 +317,8 @@ impl Store {
                 let what = "the last run read a part only; what is shown is of the run before";
                 trouble(transaction, run.source_no, State::Problem, what)?;
             }
-            end(transaction, run_no, if complete { "complete" } else { "partial" }, act.now)
+            end(transaction, run_no, if complete { "complete" } else { "partial" }, act.now)?;
+            Ok(if complete { RunEnd::Complete } else { RunEnd::Partial })
         })
     }
 
@@ -317,6 +347,11 @@ impl Store {
             transaction.execute(
                 "UPDATE run SET failure_code = ?2, failure_message = ?3, failure_hint = ?4, retry_at = ?5 WHERE run_no = ?1",
                 params![run_no, failed.code, failed.message, failed.hint, failed.retry_at.map(instant_text)],
+            )?;
+            // With the failure itself, so that no crash in between forgets it.
+            transaction.execute(
+                "UPDATE source SET not_before = ?2 WHERE source_no = ?1",
+                params![run.source_no, failed.retry_at.map(instant_text)],
             )?;
             // Without a page there is nothing to go on from.
             if !failed.resumable || run.cursor.is_none() {

@@ -76,8 +76,15 @@ pub struct Source {
     pub interval_s: u32,
     /// When the next run is due, RFC 3339.
     pub next_run_at: Option<String>,
+    /// Counts what was entered anew.
+    pub revision: i64,
     /// Whether somebody asked for that run.
     pub asked: bool,
+    /// Runs that were asked for so far.
+    #[serde(skip)]
+    pub requests: i64,
+    /// The service said not to ask before, RFC 3339.
+    pub not_before: Option<String>,
     /// When it was added, RFC 3339.
     pub created_at: String,
     /// Failed runs since the last good one.
@@ -106,7 +113,7 @@ pub enum Approved {
 
 const SELECT: &str = "SELECT s.source_no, s.tenant_no, t.name, s.state, s.paused, s.source_key, s.display_name, s.vendor, s.plugin,
      s.entered, s.configuration, s.tested_at, s.report, s.trouble, s.interval_s, s.next_run_at, s.failures, s.snapshot_run,
-     r.taken_on, s.asked, s.created_at
+     r.taken_on, s.asked > s.answered, s.created_at, s.revision, s.asked, s.not_before
      FROM source s JOIN tenant t USING (tenant_no) LEFT JOIN run r ON r.run_no = s.snapshot_run";
 
 fn source_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Source> {
@@ -133,6 +140,9 @@ fn source_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Source> {
         snapshot_on: row.get(18)?,
         asked: row.get(19)?,
         created_at: row.get(20)?,
+        revision: row.get(21)?,
+        requests: row.get(22)?,
+        not_before: row.get(23)?,
     })
 }
 
@@ -243,16 +253,14 @@ impl Store {
             }
             if source.state.is_approved() {
                 // Whatever was wrong may be mended by it.
-                transaction.execute(
-                    "UPDATE source SET next_run_at = ?2 WHERE source_no = ?1 AND paused = 0",
-                    params![source_no, instant_text(act.now)],
-                )?;
+                ask(transaction, source_no, act)?;
             }
+            transaction.execute("UPDATE source SET revision = revision + 1 WHERE source_no = ?1", [source_no])?;
             Ok("edit-source")
         })
     }
 
-    /// Notes a test, which has passed or not. Only one that passed leads on.
+    /// Notes a test of the source as it is now, which has passed or not. Only one that passed leads on.
     ///
     /// # Errors
     /// [`StoreError::Refused`].
@@ -264,7 +272,26 @@ impl Store {
         report: &str,
         passed: bool,
     ) -> Result<Source, StoreError> {
-        self.step(act, tenant, source_no, if passed { Step::Test } else { Step::Edit }, |transaction, _| {
+        let source = self.source(tenant, source_no)?;
+        self.note_test_of(act, &source, report, passed)
+    }
+
+    /// Notes a test of the source as it was when the test began: what was entered anew since is not what was tested.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]; [`StoreError::Edited`].
+    pub fn note_test_of(
+        &self,
+        act: Act<'_>,
+        tested: &Source,
+        report: &str,
+        passed: bool,
+    ) -> Result<Source, StoreError> {
+        let (tenant, source_no) = (tested.tenant.as_str(), tested.source_no);
+        self.step(act, tenant, source_no, if passed { Step::Test } else { Step::Edit }, |transaction, source| {
+            if source.revision != tested.revision {
+                return Err(StoreError::Edited(source_no));
+            }
             transaction.execute(
                 "UPDATE source SET report = ?2, tested_at = ?3 WHERE source_no = ?1",
                 params![source_no, report, instant_text(act.now)],
@@ -327,9 +354,10 @@ impl Store {
             transaction.execute(
                 "UPDATE source SET (display_name, vendor, plugin, entered, configuration, report, tested_at) =
                  (SELECT display_name, vendor, plugin, entered, configuration, report, tested_at FROM source
-                  WHERE source_no = ?1), next_run_at = ?3 WHERE source_no = ?2",
-                params![source_no, into, now],
+                  WHERE source_no = ?1), revision = revision + 1 WHERE source_no = ?2",
+                params![source_no, into],
             )?;
+            ask(transaction, into, act)?;
             transaction.execute("DELETE FROM source WHERE source_no = ?1", [source_no])?;
             let detail = format!("{source_no} into {into}");
             audit::note(transaction, act, Some(tenant), name, "merge-source", Some(&detail))?;
@@ -359,11 +387,13 @@ impl Store {
                 let why = format!("it is {}, and not read yet", source.state);
                 return Err(StoreError::Invalid { what: "the source", why });
             }
-            let next = (!paused).then(|| instant_text(act.now));
             transaction.execute(
-                "UPDATE source SET paused = ?2, next_run_at = ?3 WHERE source_no = ?1",
-                params![source_no, paused, next],
+                "UPDATE source SET paused = ?2, next_run_at = NULL WHERE source_no = ?1",
+                params![source_no, paused],
             )?;
+            if !paused {
+                ask(transaction, source_no, act)?;
+            }
             let action = if paused { "pause-source" } else { "resume-source" };
             audit::note(transaction, act, Some(tenant), Some(&source.display_name), action, None)?;
             by_no(transaction, tenant, source_no)
@@ -406,10 +436,7 @@ impl Store {
                 let state = if source.paused { "paused" } else { source.state.name() };
                 return Err(StoreError::Invalid { what: "the source", why: format!("it is {state}, and is not read") });
             }
-            transaction.execute(
-                "UPDATE source SET next_run_at = ?2, asked = 1 WHERE source_no = ?1",
-                params![source_no, instant_text(act.now)],
-            )?;
+            ask(transaction, source_no, act)?;
             audit::note(transaction, act, Some(tenant), Some(&source.display_name), "run-now", None)?;
             by_no(transaction, tenant, source_no)
         })
@@ -479,8 +506,21 @@ fn seal(transaction: &Transaction<'_>, act: Act<'_>, source_no: i64, sealed: &st
     Ok(())
 }
 
-/// Approved and not paused, and due at `now`; the longest overdue first.
-const DUE: &str = "WHERE s.next_run_at <= ?1 AND s.paused = 0 AND s.state IN ('active', 'problem', 'unreachable')
+/// Asks for a run as soon as may be; what is under way does not answer it.
+fn ask(transaction: &Transaction<'_>, source_no: i64, act: Act<'_>) -> Result<(), StoreError> {
+    transaction.execute(
+        "UPDATE source SET asked = asked + 1, next_run_at = ?2 WHERE source_no = ?1 AND paused = 0",
+        params![source_no, instant_text(act.now)],
+    )?;
+    Ok(())
+}
+
+/// Approved and not paused, and due at `now`; the longest overdue first. A time further away than any that is ever set was
+/// set by a clock that was wrong, or before the interval was shortened.
+const DUE: &str = "WHERE s.paused = 0 AND s.state IN ('active', 'problem', 'unreachable')
+     AND (s.not_before IS NULL OR s.not_before <= ?1)
+     AND (s.next_run_at <= ?1
+          OR s.next_run_at > strftime('%Y-%m-%dT%H:%M:%SZ', ?1, '+' || (s.interval_s * 5 / 4 + 900) || ' seconds'))
      ORDER BY s.next_run_at, s.source_no";
 
 impl Store {
@@ -494,17 +534,31 @@ impl Store {
         Ok(statement.query_map([instant_text(now)], source_of)?.collect::<Result<_, _>>()?)
     }
 
-    /// The moment from which on a source is due. What was asked for is done with that, unless it was asked for since
-    /// `begun`.
+    /// The moment from which on a source is due, after a run of it that answered the first `requests` that were made. Later
+    /// ones are answered by the next run, which is then due already.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn set_due(&self, source_no: i64, at: OffsetDateTime, begun: OffsetDateTime) -> Result<(), StoreError> {
+    pub fn set_due(&self, source_no: i64, at: OffsetDateTime, requests: i64) -> Result<(), StoreError> {
         self.write(|transaction| {
             transaction.execute(
-                "UPDATE source SET next_run_at = ?2, asked = 0 WHERE source_no = ?1 AND paused = 0
-                 AND NOT (asked = 1 AND next_run_at > ?3)",
-                params![source_no, instant_text(at), instant_text(begun)],
+                "UPDATE source SET answered = ?3,
+                   next_run_at = CASE WHEN paused THEN NULL WHEN asked > ?3 THEN next_run_at ELSE ?2 END WHERE source_no = ?1",
+                params![source_no, instant_text(at), requests],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Keeps in mind that the service is not to be asked before a moment, whatever becomes of this process.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn hold(&self, source_no: i64, until: OffsetDateTime) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE source SET not_before = ?2 WHERE source_no = ?1",
+                params![source_no, instant_text(until)],
             )?;
             Ok(())
         })

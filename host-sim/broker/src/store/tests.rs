@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::StoreError;
-use super::runs::{Cause, Earlier, Failed};
+use super::runs::{Cause, Earlier, Failed, RunEnd};
 use super::sources::Approved;
 use super::tenants::Identity;
 use crate::journey::State;
@@ -432,7 +432,7 @@ fn twice(users: [User<'static>; 2], seats: [Assignment<'static>; 2]) -> (String,
     let [one, other] = seats;
     let mut records = company.records();
     records.extend([Record::User(first), Record::Assignment(one)]);
-    company.store.add_page(run_no, None, &records, "2").unwrap();
+    company.store.add_page(run_no, None, &records, "2", 0).unwrap();
     let records = [Record::User(second), Record::Assignment(other)];
     company.store.finish_run(company.act(), run_no, Some("2"), &records, &summary("complete")).unwrap();
     let user = "SELECT concat_ws('|', display_name, email, email_kind, identities, account_state, account_state_raw, account_kind,
@@ -522,4 +522,109 @@ fn a_record_that_comes_again_is_merged_as_the_contract_says() {
     assert!(held.starts_with("1|no reason|"), "{held}");
     let (_, held) = twice([full.clone(), full], [refused, Assignment { consumes_seat: None, ..seat("base", "1") }]);
     assert!(held.starts_with("0|guest|"), "{held}");
+}
+
+/// Pages with full names were continued with those of another setting, and the mixture was published.
+#[test]
+fn what_was_entered_anew_is_not_gone_on_with() {
+    let mut company = Company::new();
+    company.run("complete");
+    company.leave("3");
+    company.pass_days(1);
+    let first = company.begin();
+    company.store.add_page(first.run_no, None, &company.records(), "2", 0).unwrap();
+    company.store.edit_source(company.act(), "acme", company.source_no, None, Some("other")).unwrap();
+    let second = company.begin();
+    assert!(second.run_no != first.run_no && !second.resumed && second.cursor.is_none());
+    assert_eq!(company.number("SELECT count(*) FROM stage_user"), 0);
+    // The same while it is read.
+    company.store.edit_source(company.act(), "acme", company.source_no, Some(&ENTERED), None).unwrap();
+    let end = company.store.finish_run(company.act(), second.run_no, None, &company.records(), &summary("complete"));
+    assert_eq!(end.unwrap(), RunEnd::Abandoned);
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben", "cleo"]);
+    let states: Vec<_> =
+        company.store.runs("acme", company.source_no, 9).unwrap().into_iter().map(|run| run.state).collect();
+    assert_eq!(states, ["abandoned", "abandoned", "complete"]);
+    company.run("complete");
+    assert_eq!(company.texts(HOLDERS), ["anna", "ben"]);
+}
+
+/// A test that took its time called a credential tested that was entered meanwhile.
+#[test]
+fn a_test_is_of_what_was_tested() {
+    let company = Company::empty();
+    let (store, act) = (&company.store, company.act());
+    let tested = store.add_source(act, "acme", &ENTERED, "sealed").unwrap();
+    let source_no = tested.source_no;
+    store.edit_source(act, "acme", source_no, None, Some("other")).unwrap();
+    assert!(matches!(store.note_test_of(act, &tested, "{}", true), Err(StoreError::Edited(_))));
+    assert_eq!(store.source("acme", source_no).unwrap().state, State::Configured);
+    store.note_test(act, "acme", source_no, "{}", true).unwrap();
+    assert_eq!(store.source("acme", source_no).unwrap().state, State::Tested);
+    store.remove_source(act, "acme", source_no).unwrap();
+    let next = store.add_source(act, "acme", &ENTERED, "sealed").unwrap();
+    assert!(next.source_no > source_no, "a number is not used again");
+    assert!(store.note_test_of(act, &tested, "{}", true).is_err());
+}
+
+#[test]
+fn what_is_asked_for_during_a_run_is_answered_by_the_next() {
+    let mut company = Company::new();
+    let source = |company: &Company| company.store.source("acme", company.source_no).unwrap();
+    let due = |company: &Company| company.store.due(company.now).unwrap().len();
+    let tomorrow = company.now + time::Duration::DAY;
+    for ask in 0..4 {
+        let begun = source(&company);
+        company.run("complete");
+        let (store, act, number) = (&company.store, company.act(), company.source_no);
+        match ask {
+            0 => drop(store.run_now(act, "acme", number).unwrap()),
+            1 => drop(store.edit_source(act, "acme", number, None, Some("other")).unwrap()),
+            2 => {
+                store.pause_source(act, "acme", number, true).unwrap();
+                store.pause_source(act, "acme", number, false).unwrap();
+            }
+            _ => {}
+        }
+        store.set_due(number, tomorrow, begun.requests).unwrap();
+        assert_eq!((due(&company), source(&company).asked), (usize::from(ask < 3), ask < 3), "{ask}");
+        store.set_due(number, tomorrow, source(&company).requests).unwrap();
+        assert_eq!((due(&company), source(&company).asked), (0, false), "{ask}");
+    }
+    company.store.pause_source(company.act(), "acme", company.source_no, true).unwrap();
+    company.store.set_due(company.source_no, company.now, source(&company).requests).unwrap();
+    assert_eq!(source(&company).next_run_at, None, "paused while it was read");
+    company.pass_days(2);
+    assert_eq!(due(&company), 0);
+}
+
+#[test]
+fn nobody_is_asked_before_the_moment_that_the_service_named() {
+    let mut company = Company::new();
+    let due_in = |company: &Company, minutes: i64| {
+        company.store.due(company.now + time::Duration::minutes(minutes)).unwrap().len()
+    };
+    company.store.hold(company.source_no, company.now + time::Duration::minutes(10)).unwrap();
+    assert_eq!((due_in(&company, 9), due_in(&company, 10)), (0, 1), "kept before it is waited for");
+    company.store.run_now(company.act(), "acme", company.source_no).unwrap();
+    assert_eq!(due_in(&company, 9), 0, "whoever asks");
+    let run_no = company.begin().run_no;
+    let retry_at = Some(company.now + time::Duration::minutes(30));
+    let failed = Failed { code: "x", message: "x", hint: None, unreachable: false, resumable: false, retry_at };
+    company.store.fail_run(company.act(), run_no, &failed).unwrap();
+    assert_eq!((due_in(&company, 29), due_in(&company, 30)), (0, 1), "with the failure itself");
+    company.pass_days(1);
+    company.run("complete");
+    company.store.set_due(company.source_no, company.now, 99).unwrap();
+    assert_eq!(due_in(&company, 0), 1, "over with the next good run");
+}
+
+#[test]
+fn a_time_that_a_wrong_clock_has_set_is_not_waited_for() {
+    let company = Company::new();
+    company.run("complete");
+    for (days, due) in [(1, 0), (30, 1), (4_000, 1)] {
+        company.store.set_due(company.source_no, company.now + time::Duration::days(days), 99).unwrap();
+        assert_eq!(company.store.due(company.now).unwrap().len(), due, "{days}");
+    }
 }
