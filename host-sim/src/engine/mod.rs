@@ -14,6 +14,7 @@ mod dump;
 mod state;
 mod written;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -160,13 +161,13 @@ impl Engine {
         let started = Instant::now();
         let manifest = Manifest::read(bytes, self.limits.component_bytes)?;
         manifest.admit()?;
-        let compile = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
+        let fail = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let kept = cache.and_then(|cache| cache.get(&self.engine, manifest.sha256));
         let from_cache = kept.is_some();
         let component = match kept {
             Some(component) => component,
             None => {
-                let component = Component::new(&self.engine, bytes).map_err(compile)?;
+                let component = self.compile(bytes)?;
                 if let Some(cache) = cache {
                     cache.put(&self.engine, manifest.sha256, &component);
                 }
@@ -174,12 +175,23 @@ impl Engine {
             }
         };
         let required = component.resources_required();
-        let pre = self.linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(compile)?;
+        let pre = self.linker.instantiate_pre(&component).and_then(PluginPre::new).map_err(fail)?;
         let initial_memory_bytes =
             required.and_then(|required| required.max_initial_memory_size).map(|pages| pages.saturating_mul(65_536));
         let start = Start { from_cache, took: started.elapsed() };
         let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
         Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, ends: None, share: None })
+    }
+
+    /// Compiles a component. One that the compiler panics over is one that does not compile.
+    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        // Safe to go on after a panic: the bytes are only read, and of the engine the compiler takes its working memory, which it
+        // gives back after a function that went well and not otherwise. What is shared, the types and the code, is registered
+        // when all is compiled.
+        match catch_unwind(AssertUnwindSafe(|| Component::new(&self.engine, bytes))) {
+            Ok(component) => component.map_err(|error| LoadError::Compile(format!("{error:#}"))),
+            Err(_) => Err(LoadError::Compile("the compiler cannot cope with it".to_owned())),
+        }
     }
 
     /// How many calls may be at work at once.
@@ -275,5 +287,55 @@ impl Plugin {
     #[must_use]
     pub fn initial_memory_bytes(&self) -> Option<u64> {
         self.initial_memory_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use wasm_encoder::{
+        CanonicalFunctionSection, Component, ComponentExportKind, ComponentImportSection, ComponentInstanceSection,
+        ComponentTypeRef, EntityType, ExportKind, ImportSection, InstanceSection, Module, ModuleArg, ModuleSection,
+        NestedComponentSection, TypeBounds, TypeSection, ValType,
+    };
+
+    use super::{Engine, EngineOptions, Limits};
+
+    /// So many components within each other, each of which instantiates the next three times; and a resource of the host that is dropped,
+    /// by a function whose code has the place of the resource behind all instances.
+    fn unrolled(levels: u32) -> Vec<u8> {
+        let around = |inner: &Component, times: u32| {
+            let (mut outer, mut instances) = (Component::new(), ComponentInstanceSection::new());
+            for _ in 0..times {
+                instances.instantiate(0, [("", ComponentExportKind::Func, 0); 0]);
+            }
+            outer.section(&NestedComponentSection(inner)).section(&instances);
+            outer
+        };
+        let mut component = around(&(0..levels).fold(Component::new(), |inner, _| around(&inner, 3)), 1);
+        let (mut resource, mut of_module, mut imports) =
+            (ComponentImportSection::new(), TypeSection::new(), ImportSection::new());
+        resource.import("a", ComponentTypeRef::Type(TypeBounds::SubResource));
+        of_module.ty().function([ValType::I32], []);
+        imports.import("a", "b", EntityType::Function(0));
+        let mut module = Module::new();
+        module.section(&of_module).section(&imports);
+        let (mut drops, mut instances) = (CanonicalFunctionSection::new(), InstanceSection::new());
+        drops.resource_drop(0);
+        instances.export_items([("b", ExportKind::Func, 0)]);
+        instances.instantiate(0, [("a", ModuleArg::Instance(0))]);
+        component.section(&resource).section(&drops).section(&ModuleSection(&module)).section(&instances);
+        component.finish()
+    }
+
+    /// Admission refuses this one. Another may be found, and the other tenants' process must outlast it.
+    #[test]
+    fn what_the_compiler_panics_over_does_not_compile() {
+        let engine = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
+        let refused = engine.compile(&unrolled(14)).err().unwrap().to_string();
+        assert_eq!(refused, "the plugin does not compile: the compiler cannot cope with it");
+        // The same engine goes on.
+        assert!(engine.compile(&unrolled(2)).is_ok());
     }
 }
