@@ -2,6 +2,7 @@
 //! next run comes to the truth.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use crate::support::{Cli, StandIn, TOKEN, component};
 
 const USERS: u32 = 20_000;
 const KILLS: u32 = 50;
+/// About what the last pages and publishing take.
+const PUBLISHING: Duration = Duration::from_millis(1_200);
 
 fn cli(data: &Path, args: &[&str]) -> Cli {
     Cli::new(args).arg("--data").arg(data)
@@ -75,18 +78,21 @@ fn at_fifty_moments_of_a_run() {
         .assert_code(0);
     cli(&data, &["source", "test", "1"]).run().assert_code(0);
     cli(&data, &["source", "save", "1"]).run().assert_code(0);
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), stand_in.gitlab.request_count());
     cli(&data, &["source", "approve", "1"]).run().assert_code(0);
     let whole_run = begun.elapsed();
     let store = || Store::open(&data.join("broker.sqlite")).unwrap();
     let mut seen = holders_of(stand_in.gitlab.truth());
     assert_eq!(holders(&store()), seen);
 
+    let whole_run_requests = stand_in.gitlab.request_count() - before;
     let mut draw = Draw(7);
-    let (mut second, mut snapshots, mut resumed) = (false, 1, 0);
-    for kill in 0..KILLS {
+    let (mut second, mut snapshots, mut resumed, mut publishing, mut too_late) = (false, 1, 0, 0, 0);
+    let mut kills = 0;
+    while kills < KILLS {
         let runs = store().runs("default", 1, 1).unwrap();
-        if runs[0].state == "complete" {
+        let is_fresh = runs[0].state == "complete";
+        if is_fresh {
             // Between two runs the instance becomes the other one.
             second = !second;
             let options = world(second);
@@ -95,29 +101,48 @@ fn at_fifty_moments_of_a_run() {
             resumed += u32::from(runs[0].pages > 0);
         }
         let next = holders_of(stand_in.gitlab.truth());
+        let asked = stand_in.gitlab.request_count();
         let mut child = cli(&data, &["source", "run", "1"]).spawn();
-        let moment = Instant::now() + whole_run.mul_f64(draw.below(1_000) as f64 / 1_000.0);
+        // Every third whole run is killed while it is published: when all is asked for, and nothing more is sent.
+        let at_the_end = is_fresh && kills % 3 == 0;
+        let least = if at_the_end { whole_run_requests - 10 } else { 0 };
+        while stand_in.gitlab.request_count() < asked + least && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        let span = if at_the_end { PUBLISHING } else { whole_run };
+        let moment = Instant::now() + span.mul_f64(draw.below(1_000) as f64 / 1_000.0);
         while Instant::now() < moment && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_micros(200));
         }
         let _ = child.kill();
-        child.wait().unwrap();
+        let status = child.wait().unwrap();
 
         let store = store();
-        store.check().unwrap_or_else(|error| panic!("kill {kill}: {error}"));
+        store.check().unwrap_or_else(|error| panic!("kill {kills}: {error}"));
         assert_ledger(&store);
         let found = holders(&store);
         let is_whole = store.runs("default", 1, 1).unwrap()[0].state == "complete";
         let expected = if is_whole { &next } else { &seen };
-        assert_eq!(found.len(), expected.len(), "kill {kill}");
-        assert!(found == *expected, "kill {kill}: other people");
+        assert_eq!(found.len(), expected.len(), "kill {kills}");
+        assert!(found == *expected, "kill {kills}: other people");
         if is_whole && next != seen {
             snapshots += 1;
             seen = next;
         }
+        // Who had ended, or was killed when all was done, was not killed in a run.
+        if status.signal() == Some(9) && !is_whole {
+            kills += 1;
+            publishing += u32::from(at_the_end);
+        } else {
+            too_late += 1;
+            assert!(too_late < 200, "nothing is killed");
+        }
     }
-    eprintln!("{KILLS} kills: {resumed} runs gone on with, {snapshots} snapshots, a whole run takes {whole_run:?}");
-    assert!(resumed > 0 && snapshots > 1, "{resumed} {snapshots}");
+    eprintln!(
+        "{kills} runs killed, {publishing} of them about to be published; {too_late} times too late; {resumed} gone on with, \
+         {snapshots} snapshots; a whole run takes {whole_run:?}"
+    );
+    assert!(resumed > 0 && snapshots > 1 && publishing > 0, "{resumed} {snapshots} {publishing}");
 
     cli(&data, &["source", "run", "1"]).run().assert_code(0);
     let store = store();

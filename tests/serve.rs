@@ -134,7 +134,7 @@ fn what_an_earlier_process_left_is_sent_and_a_days_work_is_done() {
     broker.run(["alerts", "judge", "--tenant", "acme"]);
     broker.run(["tenant", "set", "acme", "--retention-days", "30"]);
     broker.sql("UPDATE run SET taken_on = '2026-01-15'");
-    broker.sql("UPDATE source SET next_run_at = '9999-01-01T00:00:00Z'");
+    broker.sql("UPDATE source SET paused = 1, next_run_at = NULL");
     broker.sql("UPDATE delivery SET next_at = '2026-01-01T00:00:00Z'");
     let failed = receiver.got();
     receiver.answer("200 OK");

@@ -156,7 +156,8 @@ mod tests {
         }
     }
 
-    /// Reads nothing, takes its time, and notes when it was asked to.
+    /// Reads nothing, takes its time, and notes when it was asked to. Without a time to take it is one that another process
+    /// keeps from reading.
     struct Noting {
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
@@ -183,6 +184,9 @@ mod tests {
             self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
             tokio::time::sleep(self.takes).await;
             self.at_once.fetch_sub(1, Ordering::SeqCst);
+            if self.takes.is_zero() {
+                return;
+            }
             let next = schedule::next_run(source.source_no, START, source.interval_s, now);
             self.store.set_due(source.source_no, next, source.requests).unwrap();
         }
@@ -342,5 +346,15 @@ mod tests {
         bench.run_for(Duration::from_secs(90), 8).await;
         asking.await.unwrap();
         assert_eq!((bench.reads(21).len(), bench.reader.most_at_once.load(Ordering::SeqCst)), (1, 7));
+    }
+
+    /// A source that another process read kept a processor busy; a full disk filled the log.
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_ends_without_a_new_time_is_not_repeated_at_once() {
+        let mut bench = bench(1, START);
+        Arc::get_mut(&mut bench.reader).unwrap().takes = Duration::ZERO;
+        bench.run_for(Duration::from_secs(60), 2).await;
+        let reads = bench.reads(1).len();
+        assert!((4..=6).contains(&reads), "{reads} in a minute");
     }
 }
