@@ -8,8 +8,8 @@
 //! | [`outbox`] | what is to be sent, to whom and when; what became of it |
 //! | [`signature`] | by which the receiver knows that it was this broker |
 //!
-//! Guarantees: what is true opens one alert, which stays open, with what it rested on, as long as it is true; when it is true
-//! again later, that is another alert. Raising, clearing and the deliveries of both are one transaction. Names no people of
+//! Guarantees: what is true opens one alert, which stays open, with what it rested on, as long as it is true or nobody can tell;
+//! when it is true again later, that is another alert. Raising, clearing and the deliveries of both are one transaction. Names no people of
 //! a source.
 //!
 //! Nothing is sent here: the host sends what the outbox holds, and notes what became of it.
@@ -21,7 +21,6 @@ pub mod webhooks;
 
 use rusqlite::{Transaction, params};
 use serde::Serialize;
-use time::UtcOffset;
 
 use self::rules::{Found, Thresholds};
 use crate::calendar::instant_text;
@@ -101,11 +100,15 @@ impl Store {
     pub fn judge(&self, act: Act<'_>, tenant: &str, thresholds: &Thresholds) -> Result<Judged, StoreError> {
         self.write(|transaction| {
             let tenant_no = tenants::by_name(transaction, tenant)?.tenant_no;
-            let today = act.now.to_offset(UtcOffset::UTC).date();
             let mut open = open_alerts(transaction, tenant_no)?;
             let mut judged = Judged::default();
             for source in headroom::sources(transaction, Some(tenant))? {
-                for found in rules::judge(&source, today, thresholds) {
+                let judgement = rules::judge(&source, act.now, thresholds);
+                let untold = judgement.untold.map(rules::Kind::name);
+                open.retain(|alert| {
+                    !(alert.source_no == source.source_no && alert.pool_no.is_none() && Some(&*alert.kind) == untold)
+                });
+                for found in judgement.found {
                     if let Some(place) = open.iter().position(|alert| alert.tells_of(source.source_no, &found)) {
                         open.swap_remove(place);
                     } else {

@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) paused: bool,
     pub(crate) trouble: Option<String>,
     pub(crate) failures: i64,
+    /// When the first run since the newest snapshot failed or read a part only, RFC 3339.
+    pub(crate) failing_since: Option<String>,
     /// What the last Test connection said, if the credential is still the one that it was made with.
     pub(crate) report: Option<String>,
     pub(crate) tested_at: Option<String>,
@@ -72,7 +74,10 @@ impl Pool {
 pub(crate) fn sources(reader: &Connection, tenant: Option<&str>) -> Result<Vec<Source>, StoreError> {
     let mut statement = reader.prepare(
         "SELECT t.name, s.source_no, s.source_key, s.display_name, s.vendor, s.state, s.paused, s.trouble, s.failures,
-                iif(s.tested_at >= c.sealed_at, s.report, NULL), s.tested_at, r.started_at, r.taken_on
+                iif(s.tested_at >= c.sealed_at, s.report, NULL), s.tested_at, r.started_at, r.taken_on,
+                (SELECT min(coalesce(f.ended_at, f.started_at)) FROM run f
+                 WHERE f.source_no = s.source_no AND f.run_no > coalesce(s.snapshot_run, 0)
+                   AND (f.state IN ('partial', 'failed') OR f.failure_code IS NOT NULL))
          FROM source s JOIN tenant t USING (tenant_no) LEFT JOIN credential c USING (source_no)
          LEFT JOIN run r ON r.run_no = s.snapshot_run
          WHERE s.state IN ('active', 'problem', 'unreachable') AND (?1 IS NULL OR t.name = ?1)
@@ -94,6 +99,7 @@ pub(crate) fn sources(reader: &Connection, tenant: Option<&str>) -> Result<Vec<S
                 tested_at: row.get(10)?,
                 snapshot_at: row.get(11)?,
                 snapshot_on: row.get(12)?,
+                failing_since: row.get(13)?,
                 pools: Vec::new(),
             })
         })?

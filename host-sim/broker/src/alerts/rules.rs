@@ -7,26 +7,34 @@
 //! | `term-ending` | the term's last day is today or within 30 days | |
 //! | `term-ended` | the term's last day is over; on the day itself it still counts | |
 //! | `token-expiring` | the last Test connection has the check `token-expiry` as `warn` or `fail` | when another credential was entered since |
-//! | `source-failing` | the source is `problem` or `unreachable` | while it is paused: nobody reads it |
+//! | `source-failing` | the source is `problem` or `unreachable`, and two runs in a row were not good, or the first of them is more than an hour ago | while it is paused: nobody reads it |
 //! | `sudden-drop` | holders of a pool fell by more than 10, and by more than 20 %, between the two newest complete snapshots | |
 //!
 //! All but the last three rest on the newest complete snapshot, `term-…` on it and on the day.
+//!
+//! A run that fails alone raises nothing: the next one mostly goes well. What is open stays so until a good run or a pause.
 //!
 //! # A reserved check
 //!
 //! The id `token-expiry` in a plugin's test report is reserved: whoever reports it says by `warn` or `fail` that the credential
 //! ends within 14 days or has ended, in `detail` on which day, and in `hint` how to get another. How long it lasts is known
 //! only to the plugin, so that the 14 days are its own; the host has the test repeated daily.
+//!
+//! `pass` alone says that the credential lasts. A report without the check, or with it as `skipped`, says nothing: the token is
+//! refused by now, or the server is away. What is open then stays open.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::Date;
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
-use crate::calendar::day_of;
+use crate::calendar::{day_of, parse_instant};
 use crate::headroom::{Pool, Source};
 
 /// The check by which a plugin says that the credential ends soon.
 pub const TOKEN_CHECK: &str = "token-expiry";
+
+/// How long a source may fail once before that is told of. Retries follow within minutes, unless the service forbids them.
+const FAILING: Duration = Duration::HOUR;
 
 /// From which figures on an alert is raised. One set for each tenant, if need be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +110,25 @@ pub(super) struct Found {
     pub(super) evidence: Value,
 }
 
-/// All that is true of a source on this day.
-pub(super) fn judge(source: &Source, today: Date, thresholds: &Thresholds) -> Vec<Found> {
-    let mut all: Vec<Found> = failing(source).into_iter().chain(token(source)).collect();
+/// What is known of a source.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    /// All that is true.
+    pub(super) found: Vec<Found>,
+    /// Of what about the source nobody can tell whether it is true.
+    pub(super) untold: Option<Kind>,
+}
+
+/// All that is known of a source at this moment.
+pub(super) fn judge(source: &Source, now: OffsetDateTime, thresholds: &Thresholds) -> Judgement {
+    let today = now.to_offset(UtcOffset::UTC).date();
+    let mut all: Vec<Found> = failing(source, now).into_iter().collect();
+    let mut untold = None;
+    match token(source) {
+        Token::Ends(found) => all.push(found),
+        Token::Untold => untold = Some(Kind::TokenExpiring),
+        Token::Lasts => (),
+    }
     for pool in &source.pools {
         let of_pool = [
             utilisation(source, pool, thresholds),
@@ -114,11 +138,15 @@ pub(super) fn judge(source: &Source, today: Date, thresholds: &Thresholds) -> Ve
         ];
         all.extend(of_pool.into_iter().flatten());
     }
-    all
+    Judgement { found: all, untold }
 }
 
-fn failing(source: &Source) -> Option<Found> {
+fn failing(source: &Source, now: OffsetDateTime) -> Option<Found> {
     if source.paused || source.state == "active" {
+        return None;
+    }
+    let since = source.failing_since.as_deref().and_then(parse_instant);
+    if source.failures < 2 && since.is_none_or(|since| now - since <= FAILING) {
         return None;
     }
     let trouble = source.trouble.as_deref().unwrap_or("the last run did not read it well");
@@ -128,7 +156,7 @@ fn failing(source: &Source) -> Option<Found> {
         message: format!("{} is {}: {trouble}", source.display_name, source.state),
         evidence: json!({
             "state": source.state, "trouble": source.trouble, "failed_runs": source.failures,
-            "snapshot_on": source.snapshot_on,
+            "failing_since": source.failing_since, "snapshot_on": source.snapshot_on,
         }),
     })
 }
@@ -150,12 +178,25 @@ struct Check {
     hint: Option<String>,
 }
 
-fn token(source: &Source) -> Option<Found> {
-    let report: Report = serde_json::from_str(source.report.as_deref()?).ok()?;
-    let ends = |check: &Check| check.id == TOKEN_CHECK && matches!(check.status.as_str(), "warn" | "fail");
-    let check = report.checks.into_iter().find(ends)?;
+/// What the last Test connection says of the credential.
+enum Token {
+    Ends(Found),
+    /// It is good, or another than the one that was tested.
+    Lasts,
+    Untold,
+}
+
+fn token(source: &Source) -> Token {
+    let Some(report) = source.report.as_deref() else { return Token::Lasts };
+    let Ok(report) = serde_json::from_str::<Report>(report) else { return Token::Untold };
+    let mut checks: Vec<_> = report.checks.into_iter().filter(|check| check.id == TOKEN_CHECK).collect();
+    let Some(place) = checks.iter().position(|check| matches!(check.status.as_str(), "warn" | "fail")) else {
+        let lasts = checks.iter().any(|check| check.status == "pass");
+        return if lasts { Token::Lasts } else { Token::Untold };
+    };
+    let check = checks.swap_remove(place);
     let detail = check.detail.as_deref().unwrap_or("the credential ends soon");
-    Some(Found {
+    Token::Ends(Found {
         pool_no: None,
         kind: Kind::TokenExpiring,
         message: format!("{}: {detail}", source.display_name),
@@ -248,7 +289,7 @@ fn named(source: &Source, pool: &Pool) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-    use time::macros::date;
+    use time::macros::datetime;
 
     use super::{Kind, Thresholds, judge};
     use crate::headroom::{Pool, Source};
@@ -264,6 +305,7 @@ mod tests {
             paused: false,
             trouble: None,
             failures: 0,
+            failing_since: None,
             report: None,
             tested_at: Some("2026-02-28T12:00:00Z".to_owned()),
             snapshot_at: Some("2026-03-01T12:00:00Z".to_owned()),
@@ -273,7 +315,8 @@ mod tests {
     }
 
     fn kinds(source: &Source) -> Vec<Kind> {
-        judge(source, date!(2026 - 03 - 01), &Thresholds::default()).into_iter().map(|found| found.kind).collect()
+        let judged = judge(source, datetime!(2026-03-01 12:00 UTC), &Thresholds::default());
+        judged.found.into_iter().map(|found| found.kind).collect()
     }
 
     fn of_pool(pool: Pool) -> Vec<Kind> {
@@ -349,25 +392,34 @@ mod tests {
                 r#"{{"outcome":"pass","checks":[{{"id":"address","status":"warn"}},{{"id":"{id}","status":"{status}","detail":"ends on 2026-03-09"}}]}}"#
             )
         };
-        for (text, expected) in [
-            (Some(report("token-expiry", "warn")), vec![Kind::TokenExpiring]),
-            (Some(report("token-expiry", "fail")), vec![Kind::TokenExpiring]),
-            (Some(report("token-expiry", "pass")), vec![]),
-            (Some(report("token-expiry", "skipped")), vec![]),
-            (Some(report("token", "fail")), vec![]),
-            (Some("{}".to_owned()), vec![]),
-            (Some("no report".to_owned()), vec![]),
-            (None, vec![]),
+        for (text, expected, untold) in [
+            (Some(report("token-expiry", "warn")), vec![Kind::TokenExpiring], None),
+            (Some(report("token-expiry", "fail")), vec![Kind::TokenExpiring], None),
+            (Some(report("token-expiry", "pass")), vec![], None),
+            (Some(report("token-expiry", "skipped")), vec![], Some(Kind::TokenExpiring)),
+            (Some(report("token", "fail")), vec![], Some(Kind::TokenExpiring)),
+            (Some("{}".to_owned()), vec![], Some(Kind::TokenExpiring)),
+            (Some("no report".to_owned()), vec![], Some(Kind::TokenExpiring)),
+            (None, vec![], None),
         ] {
-            assert_eq!(kinds(&Source { report: text.clone(), ..source() }), expected, "{text:?}");
+            let source = Source { report: text.clone(), ..source() };
+            assert_eq!(kinds(&source), expected, "{text:?}");
+            let judged = judge(&source, datetime!(2026-03-01 12:00 UTC), &Thresholds::default());
+            assert_eq!(judged.untold, untold, "{text:?}");
         }
-        for (state, paused, expected) in [
-            ("active", false, vec![]),
-            ("problem", false, vec![Kind::SourceFailing]),
-            ("unreachable", false, vec![Kind::SourceFailing]),
-            ("unreachable", true, vec![]),
+        for (state, paused, failures, since, expected) in [
+            ("active", false, 0, None, false),
+            ("problem", false, 1, Some("2026-03-01T11:59:00Z"), false),
+            ("problem", false, 1, Some("2026-03-01T11:00:00Z"), false),
+            ("problem", false, 1, Some("2026-03-01T10:59:59Z"), true),
+            ("problem", false, 2, Some("2026-03-01T11:59:00Z"), true),
+            ("unreachable", false, 2, None, true),
+            ("unreachable", false, 1, None, false),
+            ("unreachable", true, 9, Some("2026-02-01T10:59:59Z"), false),
         ] {
-            assert_eq!(kinds(&Source { state: state.to_owned(), paused, ..source() }), expected, "{state} {paused}");
+            let (state, failing_since) = (state.to_owned(), since.map(str::to_owned));
+            let source = Source { state, paused, failures, failing_since, ..source() };
+            assert_eq!(kinds(&source) == [Kind::SourceFailing], expected, "{source:?}");
         }
     }
 
@@ -383,7 +435,7 @@ mod tests {
         };
         let thresholds = Thresholds { utilisation_percent: 50, term_days: 61, drop_seats: 2, drop_percent: 10 };
         let source = Source { pools: vec![pool], ..source() };
-        let found = judge(&source, date!(2026 - 03 - 01), &thresholds);
+        let found = judge(&source, datetime!(2026-03-01 12:00 UTC), &thresholds).found;
         let kinds: Vec<_> = found.iter().map(|found| found.kind).collect();
         assert_eq!(kinds, [Kind::Utilisation, Kind::TermEnding, Kind::SuddenDrop]);
         assert!(found.iter().all(|found| found.evidence["snapshot_on"] == "2026-03-01"), "{found:?}");

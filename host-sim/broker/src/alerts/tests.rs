@@ -101,6 +101,8 @@ fn a_drop_is_seen_between_two_complete_snapshots() {
     names.iter().take(11).for_each(|name| company.leave(name));
     company.pass_days(1);
     company.run("partial");
+    assert_eq!(judge(&company), Judged::default(), "once may happen, and who was not read may still be there");
+    company.run("partial");
     assert_eq!(kinds(&judge(&company).raised), ["source-failing"], "who was not read may still be there");
     company.run("complete");
     let judged = judge(&company);
@@ -128,6 +130,45 @@ fn a_token_that_ends_soon_is_told_of_until_another_is_entered() {
     company.pass_days(1);
     company.store.note_test(company.act(), "acme", source_no, report, true).unwrap();
     assert_eq!(kinds(&judge(&company).raised), ["token-expiring"]);
+}
+
+#[test]
+fn a_token_that_has_ended_or_a_server_that_is_away_clears_nothing() {
+    let mut company = Company::new();
+    let test = |company: &Company, checks: &str| {
+        let report = format!(r#"{{"checks":[{checks}]}}"#);
+        company.store.note_test(company.act(), "acme", company.source_no, &report, false).unwrap();
+        judge(company)
+    };
+    let skipped = r#"{"id":"token","status":"fail","detail":"401"},{"id":"token-expiry","status":"skipped"}"#;
+    assert_eq!(test(&company, skipped), Judged::default(), "nothing is raised by it either");
+    assert_eq!(kinds(&test(&company, r#"{"id":"token-expiry","status":"warn"}"#).raised), ["token-expiring"]);
+    for checks in [skipped, r#"{"id":"server","status":"fail"}"#, "", r#"{"id":"token-expiry","status":"fail"}"#] {
+        company.pass_days(1);
+        assert_eq!(test(&company, checks), Judged::default(), "{checks}");
+    }
+    assert_eq!(company.store.alerts("acme", true, 9).unwrap().len(), 1);
+    assert_eq!(kinds(&test(&company, r#"{"id":"token-expiry","status":"pass"}"#).cleared), ["token-expiring"]);
+}
+
+#[test]
+fn a_source_that_fails_once_is_told_of_when_that_lasts() {
+    let mut company = Company::new();
+    company.run("complete");
+    company.pass_days(1);
+    for _ in 0..3 {
+        company.run("partial");
+        assert_eq!(judge(&company), Judged::default());
+        company.run("complete");
+        assert_eq!(judge(&company), Judged::default(), "it comes and goes");
+    }
+    company.run("partial");
+    company.now += Duration::HOUR;
+    assert_eq!(judge(&company), Judged::default());
+    company.now += Duration::SECOND;
+    assert_eq!(kinds(&judge(&company).raised), ["source-failing"], "more than an hour");
+    company.run("complete");
+    assert_eq!(kinds(&judge(&company).cleared), ["source-failing"]);
 }
 
 #[test]

@@ -168,7 +168,7 @@ proptest! {
         let pool = Pool { pool_id: id.clone(), feature: feature.clone(), allocated: Some(1), ..Pool::default() };
         let source = Source {
             tenant: tenant.clone(), source_no: 1, source_key: key, display_name: name, vendor: String::new(),
-            state: "active".to_owned(), paused: false, trouble: None, failures: 0, report: None, tested_at: None,
+            state: "active".to_owned(), paused: false, trouble: None, failures: 0, failing_since: None, report: None, tested_at: None,
             snapshot_at: None, snapshot_on: None, pools: vec![pool],
         };
         let told = text(&[source], datetime!(2026-03-01 12:00 UTC));

@@ -6,6 +6,7 @@ use crate::export::tables::{At, PersonRow, PoolRow, Query, Stored};
 use crate::privacy::erase::Who;
 use crate::privacy::retention::Dropped;
 use crate::samples::{Company, user};
+use crate::store::audit::Act;
 
 /// A run every ten days from 2026-03-01 to 2026-06-09 (days 0 to 100); Ben is gone since day 10, Anna is called otherwise since day
 /// 20, Cleo since day 60; Dora comes on day 70 and goes on day 80; Edgar, who has no seat, is gone since day 90; a run on day 30 is partial.
@@ -34,7 +35,9 @@ fn months() -> Company {
             _ => company.users["3"].last_activity_on,
         };
         company.run(if day == 30 { "partial" } else { "complete" });
-        company.store.judge(company.act(), "acme", &Thresholds::default()).unwrap();
+        // A single run that is not good is told of after an hour.
+        let later = Act { actor: "test", now: company.now + time::Duration::hours(2) };
+        company.store.judge(later, "acme", &Thresholds::default()).unwrap();
         company.pass_days(if day == 100 { 0 } else { 10 });
     }
     company
