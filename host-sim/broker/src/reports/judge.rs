@@ -38,8 +38,9 @@ struct Limits {
 /// What is judged.
 #[derive(Debug, Clone, Copy, Default)]
 struct Facts<'a> {
-    /// The seat's own last activity.
+    /// The seat's own last activity, and whether the source would tell one: then none is never.
     own: Option<&'a [u8]>,
+    own_is_told: bool,
     /// The account's last activity, and the day of its last sign-in.
     account: Option<&'a [u8]>,
     signed_in: Option<&'a [u8]>,
@@ -56,19 +57,21 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn last(&self) -> Option<&'a [u8]> {
-        self.own.or_else(|| self.account.max(self.signed_in))
+        if self.own_is_told { self.own } else { self.own.or_else(|| self.account.max(self.signed_in)) }
     }
 
     /// Since when the seat could have been used.
     fn since(&self) -> &'a [u8] {
-        self.created.max(self.assigned).unwrap_or(self.first_seen)
+        // An account may be much older than its add-on.
+        let assigned = if self.own_is_told { self.assigned.or(Some(self.first_seen)) } else { self.assigned };
+        self.created.max(assigned).unwrap_or(self.first_seen)
     }
 
     fn verdict(&self, days: &Limits) -> i64 {
         let use_of_it = match self.last() {
             Some(last) if last >= days.active_since.as_bytes() => ACTIVE,
             Some(_) if self.own.is_some() || self.activity != b"not-readable" => Reason::Inactive.bit(),
-            None if self.activity == b"never" => {
+            None if self.own_is_told || self.activity == b"never" => {
                 if self.since() < days.new_since.as_bytes() {
                     Reason::NeverActive.bit()
                 } else {
@@ -139,7 +142,7 @@ impl<'a> Judge<'a> {
                 return Ok(true);
             }
             let get =
-                || -> rusqlite::Result<_> { Ok((row.get(0)?, row.get(10)?, row.get(11)?, row.get(12)?, row.get(13)?)) };
+                || -> rusqlite::Result<_> { Ok((row.get(0)?, row.get(11)?, row.get(12)?, row.get(13)?, row.get(14)?)) };
             let (person_no, removable, user, display_name, email) = get().map_err(StoreError::from)?;
             let owned = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
             act(Judged {
@@ -191,6 +194,45 @@ impl<'a> Judge<'a> {
         )?;
         let bases = statement.query_map((pool.source_no, &pool.scope_id), |row| row.get(0))?;
         Ok(bases.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the source tells the use of seats of the pool by themselves: whether one in the snapshot has a day of it.
+    fn tells_in_snapshot(&self, pool: &PoolAt) -> Result<bool, StoreError> {
+        // Spares most pools the look at every seat.
+        if !self.tells_own_use(pool)? {
+            return Ok(false);
+        }
+        if !self.view.historic {
+            return Ok(self
+                .view
+                .reader
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM seat WHERE pool_no = ?1 AND consumes_seat IS NOT 0
+                     AND last_activity_on IS NOT NULL)",
+                )?
+                .query_row([pool.pool_no], |row| row.get(0))?);
+        }
+        let taken_on = day_of(&pool.taken_on).unwrap_or(Date::MIN);
+        Ok(self
+            .view
+            .reader
+            .prepare_cached(
+                "SELECT EXISTS (
+                   SELECT 1 FROM (SELECT person_no FROM seat
+                                  WHERE pool_no = :pool AND from_run <= :run AND consumes_seat IS NOT 0
+                                  UNION ALL
+                                  SELECT person_no FROM seat_past
+                                  WHERE pool_no = :pool AND from_run <= :run AND to_run > :run AND consumes_seat IS NOT 0) s
+                   JOIN activity_month a ON a.person_no = s.person_no AND a.pool_no = :pool AND a.month <= :month
+                        AND a.days & iif(a.month = :month, :days, 2147483647) <> 0)",
+            )?
+            .query_row(
+                named_params! {
+                    ":pool": pool.pool_no, ":run": pool.run_no, ":month": month_of(taken_on),
+                    ":days": (1_i64 << taken_on.day()) - 1,
+                },
+                |row| row.get(0),
+            )?)
     }
 
     /// Whether anybody was ever seen to have used what the pool sells.
@@ -253,9 +295,11 @@ impl<'a> Judge<'a> {
             let text = |text: &str| text.to_owned();
             (text(from), text("s.last_activity_on"), text("p.last_activity_on"), text("p.last_sign_in_at"))
         };
+        // Of whoever was erased no use is kept.
+        let own_is_told = if self.tells_in_snapshot(pool)? { "p.erased = 0" } else { "0" };
         Ok(format!(
             "SELECT s.person_no, {own}, {account}, {signed_in}, {activity}, {created}, s.assigned_on, s.first_seen_on, s.ends_on,
-                    {without_base}{more}
+                    {without_base}, {own_is_told}{more}
              FROM {from}"
         ))
     }
@@ -285,6 +329,7 @@ impl<'a> Judge<'a> {
             let (mut own, mut signed_in) = (Day::default(), Day::default());
             let facts = Facts {
                 own: own.read(row, 1)?,
+                own_is_told: row.get(10).map_err(StoreError::from)?,
                 account: text(2)?,
                 signed_in: signed_in.read(row, 3)?,
                 activity: text(4)?.unwrap_or(b"not-readable"),

@@ -239,6 +239,55 @@ fn the_day_the_base_was_left_proves_the_lost_add_on() {
 }
 
 #[test]
+fn an_add_on_that_was_never_used_is_not_judged_by_the_account() {
+    let days = |company: &mut Company| {
+        company.user("1").activity = "known";
+        company.user("2").activity = "known";
+        let first_run = company.run("complete");
+        company.pass_days(8);
+        company.user("2").last_activity_on = Some("2026-03-09");
+        company.seat("duo", "2").role = Some("other");
+        company.run("complete");
+        first_run
+    };
+    let (today, query) = (date!(2026 - 03 - 09), Query::default());
+    let mut company = with_add_on();
+    days(&mut company);
+    assert_eq!(rows(&company, &query, today), [""; 0], "no seat tells its own use: the account's counts");
+
+    let mut company = with_add_on();
+    company.seat("duo", "1").last_activity_on = Some("2026-02-27");
+    let first_run = days(&mut company);
+    assert_eq!(rows(&company, &query, today), ["ben never-active 2026-03-01"]);
+    let then = Query { at: Some(At::Run(first_run)), ..Query::default() };
+    assert_eq!(rows(&company, &then, date!(2026 - 03 - 08)), [""; 0], "within the grace");
+    assert_eq!(rows(&company, &then, today), ["ben never-active 2026-03-01"]);
+    let found = summary(&company.store, "acme", &query, today).unwrap().remove(1);
+    assert_eq!((found.active, found.never_active, found.reclaimable), (1, 1, 1));
+    let base = first(&company, &query, today);
+    assert_eq!((base.active, base.never_active), (2, 0), "the base seat is another matter");
+
+    let mut company = with_add_on();
+    company.seat("duo", "1").last_activity_on = Some("2026-02-27");
+    company.seat("duo", "2").assigned_on = Some("2026-02-20");
+    company.run("complete");
+    assert_eq!(rows(&company, &query, TODAY), ["ben never-active 2026-02-20"]);
+    let ben = crate::privacy::erase::Who::Username("ben");
+    company.store.erase_person(company.act(), "acme", None, ben).unwrap();
+    let of_duo = summary(&company.store, "acme", &query, TODAY).unwrap().remove(1);
+    assert_eq!((of_duo.unknown, of_duo.never_active), (1, 0), "of whoever was erased nobody can tell");
+
+    let mut company = with_add_on();
+    let first_run = company.run("complete");
+    company.pass_days(8);
+    company.seat("duo", "1").last_activity_on = Some("2026-03-09");
+    company.run("complete");
+    assert_eq!(rows(&company, &query, today), ["ben never-active 2026-03-01"]);
+    let then = Query { at: Some(At::Run(first_run)), ..Query::default() };
+    assert_eq!(rows(&company, &then, today), [""; 0], "it told none then");
+}
+
+#[test]
 fn a_filter_on_the_add_on_does_not_hide_its_base() {
     let mut company = with_add_on();
     company.pool("duo").feature = "Duo Pro seat";

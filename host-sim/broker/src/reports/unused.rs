@@ -9,8 +9,10 @@
 //! | `assignment-ended` | the assignment ended before today | its last day |
 //! | `add-on-without-base` | who holds the add-on holds no seat of a base pool of the same source and scope | the day the last one was left; the day of the snapshot, where that is not known |
 //!
-//! A seat with a last activity of its own, as an add-on may have, is judged by it alone; any other by the later of the
-//! account's last activity and last sign-in. An age of exactly `threshold` or `grace` days is not yet too old, and the last
+//! A seat with a last activity of its own, as an add-on may have, is judged by it alone. Where a seat of the pool has one in the
+//! snapshot, the source tells them apart, and a seat without one was never used: `never-active` after the grace, whatever the
+//! account did, since the assignment or, where that is not known, the first snapshot with the seat. Any other seat is judged by
+//! the later of the account's last activity and last sign-in. An age of exactly `threshold` or `grace` days is not yet too old, and the last
 //! day of a term or an assignment is a good one. Days are in UTC.
 //!
 //! Unknown is a bucket of its own and never counts as unused. A seat with several reasons has a row for each, and counts
