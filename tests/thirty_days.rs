@@ -148,7 +148,7 @@ impl Expected {
         let of_kind = |kind: &str| count(expected.iter().filter(|(_, is, _)| is == kind).count());
         assert_eq!(
             [balance.opening, balance.found, balance.taken, balance.left, balance.closing],
-            [0, of_kind("found"), of_kind("taken"), of_kind("left"), count(self.holders.len())],
+            [0, of_kind("found"), of_kind("taken"), of_kind("left"), count(self.holders.len())].map(Some),
             "balance, {today}"
         );
 

@@ -11,6 +11,8 @@
 //! | people who are gone | when nothing of the above is left of them |
 //! | alerts, with their deliveries | cleared before that day |
 //!
+//! The day is noted with the source, so that what was dropped is not taken for nought.
+//!
 //! Never dropped: what holds now, the two newest complete snapshots of each source (without them nobody could tell whether a
 //! seat was left), a run under way, an alert that is open; how many accounts were active on a day, which names nobody; the log
 //! of who did what.
@@ -177,5 +179,11 @@ fn of_source(transaction: &Transaction<'_>, source_no: i64, first: Date) -> Resu
            (SELECT run_no FROM run WHERE source_no = ?1 AND state = 'complete' ORDER BY run_no DESC LIMIT 2)",
         params![source_no, day],
     )?;
+    if dropped != Dropped::default() {
+        transaction.execute(
+            "UPDATE source SET kept_from = max(coalesce(kept_from, ?2), ?2) WHERE source_no = ?1",
+            params![source_no, day],
+        )?;
+    }
     Ok(dropped)
 }

@@ -8,6 +8,9 @@
 //!
 //! The balances are counts of the snapshots themselves, not sums of events: opening + found + taken - left = closing holds
 //! as long as the events of the period are kept. A period begins with the last snapshot before its first day.
+//!
+//! What a retention has dropped is not known, and not nought: of a period that begins before `kept_from`, the events are not
+//! counted; of a day before the first snapshot that is kept, the balance is not known.
 
 use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
@@ -29,16 +32,18 @@ pub struct Balance {
     pub feature: String,
     /// The subscription: a group or the instance.
     pub scope: String,
-    /// Seats held before.
-    pub opening: i64,
+    /// Seats held before; none, here and below: what would tell was dropped.
+    pub opening: Option<i64>,
     /// Found when the pool was first read.
-    pub found: i64,
+    pub found: Option<i64>,
     /// Taken.
-    pub taken: i64,
+    pub taken: Option<i64>,
     /// Left.
-    pub left: i64,
+    pub left: Option<i64>,
     /// Seats held at the end.
-    pub closing: i64,
+    pub closing: Option<i64>,
+    /// The first day of which events are kept, `YYYY-MM-DD`; none: all are.
+    pub kept_from: Option<String>,
 }
 
 impl Row for Balance {
@@ -52,16 +57,18 @@ impl Row for Balance {
         column("taken", Kind::Integer),
         column("left", Kind::Integer),
         column("closing", Kind::Integer),
+        column("kept_from", Kind::Day),
     ];
 
     fn values(&self) -> Vec<Value> {
         let texts = [&self.server, &self.product, &self.feature, &self.scope];
         let numbers = [self.opening, self.found, self.taken, self.left, self.closing];
-        texts.into_iter().map(|text| text.as_str().into()).chain(numbers.into_iter().map(Value::from)).collect()
+        let numbers = numbers.into_iter().map(Value::from).chain([self.kept_from.clone().into()]);
+        texts.into_iter().map(|text| text.as_str().into()).chain(numbers).collect()
     }
 }
 
-/// The balances of each pool. Pools without a seat in the period are not told of.
+/// The balances of each pool. Pools that had no seat in the period are not told of.
 ///
 /// # Errors
 /// [`StoreError::Unknown`] tenant or snapshot.
@@ -75,31 +82,63 @@ pub fn balances(store: &Store, tenant: &str, query: &Query) -> Result<Vec<Balanc
     ))?;
     let mut all = Vec::new();
     for pool in &view.pools {
-        let mut balance = Balance {
-            server: pool.server.clone(),
-            product: pool.product.clone(),
-            feature: pool.feature.clone(),
-            scope: pool.scope_name.clone(),
-            opening: held(&view, pool, &from, "<")?,
-            found: 0,
-            taken: 0,
-            left: 0,
-            closing: held(&view, pool, &to, "<=")?,
-        };
+        let kept_from = kept_from(&view, pool)?;
+        let whole = kept_from.as_ref().is_none_or(|first| from >= *first);
+        let (mut found, mut taken, mut left) = (0, 0, 0);
         let mut rows = statement.query(params![pool.pool_no, from, to, pool.run_no])?;
         while let Some(row) = rows.next()? {
             let (kind, count): (String, i64) = (row.get(0)?, row.get(1)?);
             match kind.as_str() {
-                "found" => balance.found = count,
-                "taken" => balance.taken = count,
-                _ => balance.left = count,
+                "found" => found = count,
+                "taken" => taken = count,
+                _ => left = count,
             }
         }
-        if (balance.opening, balance.found, balance.taken, balance.left, balance.closing) != (0, 0, 0, 0, 0) {
+        // Without a snapshot of before, nothing was held, unless it was dropped.
+        let nothing = || kept_from.is_none().then_some(0);
+        let balance = Balance {
+            server: pool.server.clone(),
+            product: pool.product.clone(),
+            feature: pool.feature.clone(),
+            scope: pool.scope_name.clone(),
+            opening: held(&view, pool, &from, "<")?.or_else(nothing),
+            found: whole.then_some(found),
+            taken: whole.then_some(taken),
+            left: whole.then_some(left),
+            closing: held(&view, pool, &to, "<=")?.or_else(nothing),
+            kept_from,
+        };
+        let figures = [balance.opening, balance.found, balance.taken, balance.left, balance.closing];
+        if figures != [Some(0); 5] {
             all.push(balance);
         }
     }
     Ok(all)
+}
+
+/// How many events are kept of the period.
+///
+/// # Errors
+/// [`StoreError::Unknown`] tenant or snapshot.
+pub fn total(store: &Store, tenant: &str, query: &Query) -> Result<u64, StoreError> {
+    let view = View::of(store, tenant, query.at, &query.filter)?;
+    let (from, to) = (day_text(query.period.from), day_text(query.period.to));
+    let mut statement = view.reader.prepare(&format!(
+        "SELECT count(*) FROM seat_event e WHERE e.pool_no = ?1 AND e.on_day >= ?2 AND e.on_day <= ?3{}",
+        until(&view)
+    ))?;
+    let mut total = 0;
+    for pool in &view.pools {
+        total += statement.query_row(params![pool.pool_no, from, to, pool.run_no], |row| row.get::<_, u64>(0))?;
+    }
+    Ok(total)
+}
+
+fn kept_from(view: &View, pool: &PoolAt) -> Result<Option<String>, StoreError> {
+    Ok(view
+        .reader
+        .prepare_cached("SELECT kept_from FROM source WHERE source_no = ?1")?
+        .query_row([pool.source_no], |row| row.get(0))?)
 }
 
 /// Events after the view's snapshot, where it is not the newest: of its day there may be some. The parameter is there anyway.
@@ -107,18 +146,17 @@ fn until(view: &View) -> &'static str {
     if view.historic { " AND e.run_no <= ?4" } else { " AND ?4 IS NOT NULL" }
 }
 
-/// Holders in the source's last snapshot before a day, or on it.
-fn held(view: &View, pool: &PoolAt, day: &str, before: &str) -> Result<i64, StoreError> {
-    let held = view
+/// Holders in the source's last snapshot before a day, or on it; none: no such snapshot is kept.
+fn held(view: &View, pool: &PoolAt, day: &str, before: &str) -> Result<Option<i64>, StoreError> {
+    Ok(view
         .reader
         .prepare_cached(&format!(
-            "SELECT f.holders FROM pool_figures f WHERE f.pool_no = ?1 AND f.run_no =
-                 (SELECT max(r.run_no) FROM run r WHERE r.source_no = ?2 AND r.state = 'complete' AND r.run_no <= ?3
-                  AND r.taken_on {before} ?4)"
+            "SELECT coalesce(f.holders, 0) FROM run r LEFT JOIN pool_figures f ON f.pool_no = ?1 AND f.run_no = r.run_no
+             WHERE r.run_no = (SELECT max(x.run_no) FROM run x WHERE x.source_no = ?2 AND x.state = 'complete'
+                               AND x.run_no <= ?3 AND x.taken_on {before} ?4)"
         ))?
         .query_row(params![pool.pool_no, pool.source_no, pool.run_no, day], |row| row.get(0))
-        .optional()?;
-    Ok(held.unwrap_or(0))
+        .optional()?)
 }
 
 /// A seat taken or left.

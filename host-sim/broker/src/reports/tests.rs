@@ -6,7 +6,7 @@ use time::Date;
 use time::macros::date;
 
 use super::activity::{self, daily, ranking, usage};
-use super::ledger::{balances, each_event, events};
+use super::ledger::{self, balances, each_event, events};
 use super::sizing::{Sizing, sizing};
 use super::unused::{self, PoolSummary, Query, Reason, Rule, page, summary};
 use crate::samples::{Company, START};
@@ -580,8 +580,14 @@ fn the_ledger_balances() {
     ] {
         let query = activity::Query { at, ..asked(from, to) };
         let found = balances(&company.store, "acme", &query).unwrap();
-        let figures = found.first().map(|pool| (pool.opening, pool.found, pool.taken, pool.left, pool.closing));
+        let figures = found.first().map(|pool| {
+            let [opening, found, taken, left, closing] =
+                [pool.opening, pool.found, pool.taken, pool.left, pool.closing].map(Option::unwrap);
+            (opening, found, taken, left, closing)
+        });
         assert_eq!(figures, expected, "{from} {to} {at:?}");
+        let count = ledger::total(&company.store, "acme", &query).unwrap();
+        assert_eq!(count, figures.map_or(0, |(_, found, taken, left, _)| found + taken + left).cast_unsigned());
         if let Some((opening, found, taken, left, closing)) = figures {
             assert_eq!(opening + found + taken - left, closing);
         }
@@ -596,7 +602,40 @@ fn a_pool_that_is_gone_closes_with_nothing() {
     company.seats.clear();
     company.run("complete");
     let found = balances(&company.store, "acme", &asked(date!(2026 - 03 - 05), date!(2026 - 03 - 05))).unwrap();
-    assert_eq!((found[0].opening, found[0].left, found[0].closing), (4, 4, 0));
+    assert_eq!((found[0].opening, found[0].left, found[0].closing), (Some(4), Some(4), Some(0)));
+}
+
+#[test]
+fn what_a_retention_has_dropped_is_unknown_and_not_nought() {
+    let mut company = moving();
+    company.pass_days(1);
+    company.join("5", "edgar");
+    company.run("complete");
+    let of = |company: &Company, from, to| {
+        let found = balances(&company.store, "acme", &asked(from, to)).unwrap().remove(0);
+        let first = found.kept_from.unwrap_or_default();
+        (found.opening, found.found, found.taken, found.left, found.closing, first)
+    };
+    let (first, last) = (date!(2026 - 03 - 01), date!(2026 - 03 - 05));
+    let whole = (Some(0), Some(3), Some(3), Some(1), Some(5), String::new());
+    assert_eq!(of(&company, first, last), whole);
+    company.store.set_retention(company.act(), "acme", Some(400)).unwrap();
+    company.store.apply_retention(company.act()).unwrap();
+    assert_eq!(of(&company, first, last), whole, "nothing was so old");
+    // Three days before 5 March is 2 March.
+    company.store.set_retention(company.act(), "acme", Some(3)).unwrap();
+    company.store.apply_retention(company.act()).unwrap();
+    let kept = "2026-03-02".to_owned();
+    assert_eq!(of(&company, first, last), (None, None, None, None, Some(5), kept.clone()));
+    assert_eq!(of(&company, date!(2026 - 03 - 02), last), (None, Some(0), Some(3), Some(1), Some(5), kept.clone()));
+    assert_eq!(of(&company, date!(2026 - 03 - 03), last), (Some(2), Some(0), Some(3), Some(0), Some(5), kept.clone()));
+    assert_eq!(of(&company, date!(2025 - 01 - 01), date!(2025 - 12 - 31)), (None, None, None, None, None, kept));
+    let total = ledger::total(&company.store, "acme", &asked(first, last)).unwrap();
+    assert_eq!(total, 4, "those that are kept");
+    // A shorter one that is made longer again brings nothing back.
+    company.store.set_retention(company.act(), "acme", Some(400)).unwrap();
+    company.store.apply_retention(company.act()).unwrap();
+    assert_eq!(of(&company, first, last).0, None);
 }
 
 #[test]

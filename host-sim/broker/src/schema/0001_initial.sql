@@ -62,7 +62,9 @@ CREATE TABLE source (
     -- The snapshot that everybody sees.
     snapshot_run   INTEGER REFERENCES run,
     -- What the source said of itself in that snapshot, as JSON.
-    facts          TEXT
+    facts          TEXT,
+    -- The day before which history was dropped; none: all that there ever was is kept.
+    kept_from      TEXT
 ) STRICT;
 CREATE INDEX source_of_tenant ON source (tenant_no);
 CREATE INDEX source_due ON source (next_run_at) WHERE next_run_at IS NOT NULL;

@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::super::form::{FormArgs, Wanted};
 use super::super::select::{AtArg, FilterArgs, Whose};
-use super::{AfterArg, CommandError, PeriodArgs, grid, no_part, rest};
+use super::{AfterArg, CommandError, PeriodArgs, grid, known, no_part, rest};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Opening + found + taken - left = closing. `found` is held in the first snapshot of its pool: nobody knows since when.\n\nExamples:\n  cargo sim report ledger --from 2026-03-01 --to 2026-03-31\n  cargo sim report ledger --days 365 --part balances --format csv"
+    after_help = "Opening + found + taken - left = closing. `found` is held in the first snapshot of its pool: nobody knows since when. What a retention has dropped is unknown.\n\nExamples:\n  cargo sim report ledger --from 2026-03-01 --to 2026-03-31\n  cargo sim report ledger --days 365 --part balances --format csv"
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -73,8 +73,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
     let balances = balances()?;
     let rows = opened
         .ask(|store, tenant| ledger::events(store, tenant, &query, u64::from(args.after.after), args.form.most()))?;
-    // The kinds of events are all counted in the balances.
-    let total = balances.iter().map(|pool| pool.found + pool.taken + pool.left).sum::<i64>().unsigned_abs();
+    let total = opened.ask(|store, tenant| ledger::total(store, tenant, &query))?;
     let report = Report {
         report: "Seat ledger",
         from: day_text(period.from),
@@ -95,11 +94,11 @@ fn as_text(report: &Report) -> String {
                 pool.server.clone(),
                 pool.feature.clone(),
                 pool.scope.clone(),
-                pool.opening.to_string(),
-                pool.found.to_string(),
-                pool.taken.to_string(),
-                pool.left.to_string(),
-                pool.closing.to_string(),
+                known(pool.opening),
+                known(pool.found),
+                known(pool.taken),
+                known(pool.left),
+                known(pool.closing),
             ]
         }),
     );
@@ -116,8 +115,10 @@ fn as_text(report: &Report) -> String {
             ]
         }),
     );
+    let kept = report.balances.iter().filter_map(|pool| pool.kept_from.as_deref()).max();
+    let kept = kept.map_or_else(String::new, |day| format!("Events are kept from {day} on\n"));
     format!(
-        "{}, {} to {}\n\nBy pool\n{balances}\nEvents\n{rows}\n{}",
+        "{}, {} to {}\n{kept}\nBy pool\n{balances}\nEvents\n{rows}\n{}",
         report.report,
         report.from,
         report.to,
