@@ -7,6 +7,7 @@
 //! | --- | --- | --- |
 //! | core modules and nested components | 32 | 4 |
 //! | core instances, and functions that cross between core and component | 1,000 | under 200 |
+//! | types of core modules | 2,000 | 61 |
 //! | functions with code | 10,000 | 1,396 |
 //! | code of all functions, bytes | 2 MiB | 430 KiB |
 //! | one function: bytes | 64 KiB | 27 KiB |
@@ -15,11 +16,15 @@
 //! | one function: loops | 200 | 18 |
 //! | one function: blocks, loops and ifs within each other | 200 | 64 |
 //! | one function: targets of its `br_table`s | 10,000 | 75 |
+//! | one function: calls | 4,000 | 495 |
+//! | one function: growths of memories and tables | 100 | 1 |
 //! | one signature: parameters | 64 | 16 |
 //! | one signature: results | 4 | 1 |
 //!
-//! Of what passes, the slowest that was found takes 21 s on two processors and 640 MiB: 32 functions of 64 KiB, each full of
-//! `memory.grow`. Without bounds a function of 40 KB takes 40 s, and one of 20 KB takes 960 MiB.
+//! Of what passes, the slowest that was found takes 33 s of processor time and 430 MiB: 100 functions of 20 KB, each a chain of
+//! `call_indirect`. The largest takes 570 MiB: 31 functions of 64 KiB full of conversions between floats and integers. Without
+//! bounds a function of 40 KB takes 40 s, one of 20 KB takes 960 MiB, half a million types take 50 s and 3.3 GiB, and 31 functions
+//! of 64 KiB full of `memory.grow` take more than 150 s and 1.2 GiB.
 //!
 //! How the component itself is put together has bounds of its own, in `shape`.
 //!
@@ -40,6 +45,7 @@ pub(super) struct Bound {
 
 const MODULES: Bound = Bound { what: "modules and components in it", most: 32 };
 const CROSSINGS: Bound = Bound { what: "instances and functions of the component itself", most: 1_000 };
+const TYPES: Bound = Bound { what: "types of core modules", most: 2_000 };
 const FUNCTIONS: Bound = Bound { what: "functions", most: 10_000 };
 const CODE: Bound = Bound { what: "bytes of code", most: 2 << 20 };
 const FUNCTION_BYTES: Bound = Bound { what: "bytes in one function", most: 64 << 10 };
@@ -48,6 +54,8 @@ const BLOCKS: Bound = Bound { what: "blocks in one function", most: 4_000 };
 const LOOPS: Bound = Bound { what: "loops in one function", most: 200 };
 const DEPTH: Bound = Bound { what: "blocks within each other", most: 200 };
 const TARGETS: Bound = Bound { what: "branch targets in the tables of one function", most: 10_000 };
+const CALLS: Bound = Bound { what: "calls in one function", most: 4_000 };
+const GROWS: Bound = Bound { what: "growths of memories and tables in one function", most: 100 };
 const PARAMETERS: Bound = Bound { what: "parameters of one function", most: 64 };
 const RESULTS: Bound = Bound { what: "results of one function", most: 4 };
 
@@ -71,7 +79,7 @@ pub(super) fn unreadable(error: &BinaryReaderError) -> Refusal {
 /// # Errors
 /// [`Refusal::Structure`], and [`Refusal::NotAComponent`] for what cannot be read.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
-    let (mut modules, mut crossings, mut functions, mut code) = (0, 0, 0, 0);
+    let (mut modules, mut crossings, mut of_modules, mut functions, mut code) = (0, 0, 0, 0, 0);
     let mut shape = Shape::default();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| unreadable(&error))?;
@@ -96,6 +104,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
             Payload::TypeSection(types) => {
                 for group in types {
                     for of in group.map_err(|error| unreadable(&error))?.types() {
+                        of_modules += 1;
+                        TYPES.check(of_modules)?;
                         if let CompositeInnerType::Func(function) = &of.composite_type.inner {
                             PARAMETERS.check(count(function.params().len()))?;
                             RESULTS.check(count(function.results().len()))?;
@@ -125,7 +135,7 @@ fn function(body: &FunctionBody<'_>) -> Result<(), Refusal> {
         locals = locals.saturating_add(u64::from(group.map_err(|error| unreadable(&error))?.0));
         LOCALS.check(locals)?;
     }
-    let (mut blocks, mut loops, mut depth, mut targets) = (0, 0, 0_u64, 0);
+    let (mut blocks, mut loops, mut depth, mut targets, mut calls, mut grows) = (0, 0, 0_u64, 0, 0, 0);
     for operator in body.get_operators_reader().map_err(|error| unreadable(&error))? {
         match operator.map_err(|error| unreadable(&error))? {
             of @ (Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. }) => {
@@ -140,6 +150,19 @@ fn function(body: &FunctionBody<'_>) -> Result<(), Refusal> {
             Operator::BrTable { targets: table } => {
                 targets += u64::from(table.len());
                 TARGETS.check(targets)?;
+            }
+            of @ (Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+            | Operator::MemoryGrow { .. }
+            | Operator::TableGrow { .. }) => {
+                grows += u64::from(matches!(of, Operator::MemoryGrow { .. } | Operator::TableGrow { .. }));
+                calls += 1;
+                GROWS.check(grows)?;
+                CALLS.check(calls)?;
             }
             _ => {}
         }
@@ -157,8 +180,8 @@ mod tests {
     };
 
     use super::{
-        BLOCKS, Bound, CODE, CROSSINGS, DEPTH, FUNCTION_BYTES, FUNCTIONS, LOCALS, LOOPS, MODULES, PARAMETERS, RESULTS,
-        Refusal, TARGETS, check,
+        BLOCKS, Bound, CALLS, CODE, CROSSINGS, DEPTH, FUNCTION_BYTES, FUNCTIONS, GROWS, LOCALS, LOOPS, MODULES,
+        PARAMETERS, RESULTS, Refusal, TARGETS, TYPES, check,
     };
 
     /// A module with so many functions of these instructions, by which each comes to the end that the encoder writes.
@@ -178,6 +201,14 @@ mod tests {
         }
         let mut module = Module::new();
         module.section(&types).section(&of).section(&code);
+        module.finish()
+    }
+
+    fn types(count: u64) -> Vec<u8> {
+        let mut types = TypeSection::new();
+        (0..count).for_each(|_| types.ty().function([], []));
+        let mut module = Module::new();
+        module.section(&types);
         module.finish()
     }
 
@@ -258,9 +289,10 @@ mod tests {
             };
             with(&[table(targets / 2), table(targets - targets / 2)].concat())
         };
-        let cases: [(Bound, Make<'_>); 12] = [
+        let cases: [(Bound, Make<'_>); 15] = [
             (MODULES, &nested),
             (CROSSINGS, &crossings),
+            (TYPES, &types),
             (FUNCTIONS, &|count| module(count, 0, &[], [0, 0])),
             (CODE, &code),
             (FUNCTION_BYTES, &|bytes| sized(&[bytes])),
@@ -269,6 +301,8 @@ mod tests {
             (LOOPS, &|count| one_after_another(&of_loop, count)),
             (DEPTH, &within_each_other),
             (TARGETS, &table),
+            (CALLS, &|count| with(&repeated(&Instruction::Call(0), count))),
+            (GROWS, &|count| with(&repeated(&Instruction::MemoryGrow(0), count))),
             (PARAMETERS, &|count| module(1, 0, &[], [count, 0])),
             (RESULTS, &|count| module(1, 0, &[], [0, count])),
         ];
