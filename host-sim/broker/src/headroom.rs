@@ -63,8 +63,15 @@ impl Pool {
 
     /// Seats in use beyond what was bought: the vendor's figure, else the difference.
     pub(crate) fn over(&self) -> Option<i64> {
-        self.overage_now.or_else(|| self.used().map(|(allocated, entitled)| allocated.saturating_sub(entitled).max(0)))
+        let entitled = self.entitled.filter(|_| !self.unlimited);
+        over(self.overage_now, self.allocated, entitled)
     }
+}
+
+/// What is over what was bought, now or at the most of a term: the vendor's figure, else the difference; alerts and reports go by
+/// the same.
+pub(crate) fn over(vendors: Option<i64>, used: Option<i64>, entitled: Option<i64>) -> Option<i64> {
+    vendors.or_else(|| Some(used?.saturating_sub(entitled?).max(0)))
 }
 
 /// The approved sources of one tenant, or of all, by tenant and number; their pools by id.

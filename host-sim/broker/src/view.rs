@@ -105,6 +105,8 @@ pub(crate) struct Figures {
     pub(crate) unlimited: bool,
     pub(crate) allocated: Option<i64>,
     pub(crate) max_allocated: Option<i64>,
+    pub(crate) overage_now: Option<i64>,
+    pub(crate) overage_term: Option<i64>,
     pub(crate) term_start: Option<String>,
     pub(crate) term_end: Option<String>,
     pub(crate) is_trial: Option<bool>,
@@ -215,7 +217,7 @@ fn pools_of(reader: &Connection, source: &SourceAt) -> Result<Vec<PoolAt>, Store
     let mut statement = reader.prepare_cached(
         "SELECT l.pool_no, l.pool_id, l.scope_id, l.scope_name, l.product, l.feature, l.kind, l.license_type,
                 f.pool_no IS NOT NULL, f.entitled, f.unlimited, f.allocated, f.max_allocated, f.term_start, f.term_end,
-                f.is_trial, f.holders
+                f.is_trial, f.holders, f.overage_now, f.overage_term
          FROM pool l LEFT JOIN pool_figures f ON f.pool_no = l.pool_no AND f.run_no = ?2
          WHERE l.source_no = ?1",
     )?;
@@ -231,6 +233,8 @@ fn pools_of(reader: &Connection, source: &SourceAt) -> Result<Vec<PoolAt>, Store
                 term_end: row.get(14)?,
                 is_trial: row.get(15)?,
                 holders: row.get(16)?,
+                overage_now: row.get(17)?,
+                overage_term: row.get(18)?,
             })
         } else {
             None

@@ -15,6 +15,8 @@ use crate::view::{PoolAt, View, days_before};
 pub(super) const ACTIVE: i64 = 64;
 /// Never active, within the grace.
 pub(super) const NEW: i64 = 128;
+/// Seen to be active within the window, whatever the threshold is.
+pub(super) const IN_WINDOW: i64 = 256;
 
 /// Longest threshold or grace, days: ten years.
 const LONGEST: u32 = 3660;
@@ -32,6 +34,8 @@ struct Limits {
     active_since: String,
     /// The same for new accounts.
     new_since: String,
+    /// The earliest day of the window; none: nobody asked.
+    window_since: Option<String>,
     today: String,
 }
 
@@ -81,7 +85,10 @@ impl<'a> Facts<'a> {
             _ => Reason::Unknown.bit(),
         };
         let over = |end: Option<&[u8]>| end.is_some_and(|end| end < days.today.as_bytes());
+        let window = days.window_since.as_deref().map(str::as_bytes);
+        let in_window = self.last().zip(window).is_some_and(|(last, since)| last >= since);
         use_of_it
+            | if in_window { IN_WINDOW } else { 0 }
             | if over(self.term_end) { Reason::TermEnded.bit() } else { 0 }
             | if over(self.ends) { Reason::AssignmentEnded.bit() } else { 0 }
             | if self.without_base { Reason::AddOnWithoutBase.bit() } else { 0 }
@@ -112,9 +119,22 @@ impl<'a> Judge<'a> {
         let days = Limits {
             active_since: day_text(days_before(today, rule.threshold)),
             new_since: day_text(days_before(today, rule.grace)),
+            window_since: None,
             today: day_text(today),
         };
         Ok(Self { view, days })
+    }
+
+    /// Tells, too, who was active within the last `window` days.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for none, and for more than ten years.
+    pub(super) fn within(mut self, window: u32, today: Date) -> Result<Self, StoreError> {
+        if window == 0 || window > LONGEST {
+            return Err(StoreError::Invalid { what: "the window", why: format!("1 to {LONGEST} days") });
+        }
+        self.days.window_since = Some(day_text(days_before(today, window)));
+        Ok(self)
     }
 
     /// The seats of a pool by verdict.

@@ -3,15 +3,18 @@
 //! | figure | is |
 //! | --- | --- |
 //! | `free` | entitled - allocated, not below 0 |
-//! | `over_now` | allocated - entitled, not below 0 |
-//! | `over_term` | the most of the term - entitled, not below 0; 0 of a trial |
+//! | `over_now` | the vendor's figure, else allocated - entitled, not below 0: what an alert goes by, too |
+//! | `over_term` | the vendor's figure, else the most of the term - entitled, not below 0; 0 of a trial |
+//! | `active_in_window` | holders that were active within the window, by default the last 30 days, whatever the threshold of unused is |
+//! | `utilisation_percent` | active in the window by allocated |
+//! | `unused_percent` | unused by allocated |
 //! | `needed` | holders - reclaimable: whoever nobody can tell of is needed |
 //! | `bought_cents` | entitled × price, for a year |
 //! | `saving_cents` | reclaimable × price, for a year |
 //! | `forecast_…` | the true-up when the term ends, see below |
 //!
 //! Three numbers stay three: what was bought (`entitled`), what the vendor counts (`allocated`), and who holds a seat by the
-//! list (`holders`). A figure of which a part is not known is not known. Active and unused are those of [`super::unused`].
+//! list (`holders`). A figure of which a part is not known is not known; nobody's use is where the list tells it of nobody. Active and unused are those of [`super::unused`].
 //!
 //! **Forecast.** From the snapshots of the term, the last of each day, a straight line is laid through what was allocated
 //! (least squares) and read at the term's last day, rounded up. The forecast peak is that or the most that there has been,
@@ -25,12 +28,17 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 use time::Date;
 
+use super::judge::{IN_WINDOW, Judge};
 use super::percent;
 use super::unused::{self, PoolSummary, Query};
 use crate::calendar::{day_of, day_text};
+use crate::headroom::over;
 use crate::store::{Store, StoreError};
 use crate::table::{Column, Kind, Row, Value, column};
 use crate::view::{Figures, PoolAt, View};
+
+/// Days of the window in which whoever uses a seat is active, unless another is asked for.
+pub const WINDOW: u32 = 30;
 
 /// Fewest days with figures for a forecast: with less, one busy day makes the line.
 pub const FEWEST_DAYS: usize = 7;
@@ -78,6 +86,12 @@ pub struct Sizing {
     pub over_term: Option<i64>,
     /// Allocated by entitled, whole per cent, rounded down.
     pub allocated_percent: Option<i64>,
+    /// Seats whose holders were active within the window.
+    pub active_in_window: i64,
+    /// Those by allocated, whole per cent, rounded down.
+    pub utilisation_percent: Option<i64>,
+    /// Unused by allocated, whole per cent, rounded down.
+    pub unused_percent: Option<i64>,
     /// Seats that could be had back.
     pub reclaimable: i64,
     /// Seats.
@@ -120,6 +134,9 @@ impl Row for Sizing {
         column("over_now", Kind::Integer),
         column("over_term", Kind::Integer),
         column("allocated_percent", Kind::Integer),
+        column("active_in_window", Kind::Integer),
+        column("utilisation_percent", Kind::Integer),
+        column("unused_percent", Kind::Integer),
         column("reclaimable", Kind::Integer),
         column("needed", Kind::Integer),
         column("price_cents", Kind::Integer),
@@ -153,6 +170,9 @@ impl Row for Sizing {
             self.over_now.into(),
             self.over_term.into(),
             self.allocated_percent.into(),
+            self.active_in_window.into(),
+            self.utilisation_percent.into(),
+            self.unused_percent.into(),
             self.reclaimable.into(),
             self.needed.into(),
             self.price_cents.into(),
@@ -171,11 +191,27 @@ impl Row for Sizing {
 /// # Errors
 /// As [`unused::summary`].
 pub fn sizing(store: &Store, tenant: &str, query: &Query, today: Date) -> Result<Vec<Sizing>, StoreError> {
+    sizing_within(store, tenant, query, WINDOW, today)
+}
+
+/// The same with a window of so many days, 1 to 3660.
+///
+/// # Errors
+/// As [`unused::summary`], and [`StoreError::Invalid`] window.
+pub fn sizing_within(
+    store: &Store,
+    tenant: &str,
+    query: &Query,
+    window: u32,
+    today: Date,
+) -> Result<Vec<Sizing>, StoreError> {
     let view = View::of(store, tenant, query.at, &query.filter)?;
-    let summaries = unused::summary_of(&view, query.rule, today)?;
+    let judge = Judge::of(&view, query.rule, today)?.within(window, today)?;
     let mut pools = Vec::new();
-    for ((pool, figures), summary) in view.present().zip(summaries) {
-        pools.push(sized(&view, pool, figures, &summary, today)?);
+    for (pool, figures) in view.present() {
+        let verdicts = judge.counts(pool.pool_no)?;
+        let in_window = verdicts.iter().filter(|(verdict, _)| verdict & IN_WINDOW != 0).map(|(_, seats)| seats).sum();
+        pools.push(sized(&view, pool, figures, &unused::count(pool, &verdicts), in_window, today)?);
     }
     Ok(pools)
 }
@@ -185,6 +221,7 @@ fn sized(
     pool: &PoolAt,
     figures: &Figures,
     summary: &PoolSummary,
+    active_in_window: i64,
     today: Date,
 ) -> Result<Sizing, StoreError> {
     let price: Option<(i64, String)> = view
@@ -197,6 +234,9 @@ fn sized(
     // The larger of nought and what the one is more than the other.
     let more = |one: Option<i64>, other: Option<i64>| Some((one? - other?).max(0));
     let cost = |seats: Option<i64>| seats?.checked_mul(price_cents?);
+    let limit = figures.entitled.filter(|_| !figures.unlimited);
+    let unused = summary.inactive + summary.never_active;
+    let told = |seats: i64| Some(seats).filter(|_| summary.unknown < summary.holders);
     let forecast_peak = forecast(view, pool, figures, today)?;
     let forecast_over = if is_trial { Some(0) } else { more(forecast_peak, figures.entitled) };
     Ok(Sizing {
@@ -213,13 +253,16 @@ fn sized(
         max_allocated: figures.max_allocated,
         holders: summary.holders,
         active: summary.active,
-        unused: summary.inactive + summary.never_active,
+        unused,
         new: summary.new,
         unknown: summary.unknown,
         free: more(figures.entitled, figures.allocated),
-        over_now: more(figures.allocated, figures.entitled),
-        over_term: if is_trial { Some(0) } else { more(figures.max_allocated, figures.entitled) },
+        over_now: over(figures.overage_now, figures.allocated, limit),
+        over_term: if is_trial { Some(0) } else { over(figures.overage_term, figures.max_allocated, limit) },
         allocated_percent: percent(figures.allocated, figures.entitled),
+        active_in_window,
+        utilisation_percent: percent(told(active_in_window), figures.allocated),
+        unused_percent: percent(told(unused), figures.allocated),
         reclaimable: summary.reclaimable,
         needed: summary.holders - summary.reclaimable,
         price_cents,

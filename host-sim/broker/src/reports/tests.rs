@@ -7,7 +7,7 @@ use time::macros::date;
 
 use super::activity::{self, daily, ranking, usage};
 use super::ledger::{self, balances, each_event, events};
-use super::sizing::{Sizing, sizing};
+use super::sizing::{Sizing, sizing, sizing_within};
 use super::unused::{self, PoolSummary, Query, Reason, Rule, page, summary};
 use crate::samples::{Company, START};
 use crate::store::StoreError;
@@ -694,6 +694,66 @@ fn figures_of_which_a_part_is_unknown_are_unknown() {
             (entitled.map(u64::cast_signed), allocated.map(u64::cast_signed), 3)
         );
     }
+}
+
+#[test]
+fn the_vendors_own_overage_goes_before_the_difference() {
+    for (now, term, trial, unlimited, expected) in [
+        (None, None, false, false, (Some(2), Some(5))),
+        (Some(0), Some(1), false, false, (Some(0), Some(1))),
+        (Some(7), Some(9), true, false, (Some(7), Some(0))),
+        (Some(7), Some(9), false, true, (Some(7), Some(9))),
+        (None, None, false, true, (None, None)),
+    ] {
+        let mut company = Company::new();
+        let pool = company.pool("base");
+        (pool.entitled, pool.allocated, pool.max_allocated) = (Some(10), Some(12), Some(15));
+        (pool.overage_now, pool.overage_term, pool.is_trial, pool.unlimited) = (now, term, Some(trial), unlimited);
+        company.run("complete");
+        let found = sized(&company, &Query::default(), TODAY);
+        assert_eq!((found.over_now, found.over_term), expected, "{now:?} {term:?} {trial} {unlimited}");
+        let alert = crate::headroom::sources(&company.store.reader().unwrap(), None).unwrap();
+        assert_eq!(found.over_now, alert[0].pools[0].over(), "an alert says the same");
+    }
+}
+
+#[test]
+fn utilisation_is_of_the_window_and_not_of_the_threshold() {
+    let mut company = Company::new();
+    company.join("4", "dora");
+    // 30 days before 1 March is 30 January.
+    for (id, last) in [("1", "2026-01-30"), ("2", "2026-01-29"), ("3", "2025-01-01")] {
+        company.user(id).activity = "known";
+        company.user(id).last_activity_on = Some(last);
+    }
+    company.user("4").activity = "not-readable";
+    company.pool("base").allocated = Some(8);
+    company.run("complete");
+    let of = |company: &Company, window| {
+        let found = sizing_within(&company.store, "acme", &Query::default(), window, TODAY).unwrap().remove(0);
+        assert_eq!((found.active, found.unused, found.unknown), (2, 1, 1), "whatever the window");
+        (found.active_in_window, found.utilisation_percent, found.unused_percent)
+    };
+    assert_eq!(of(&company, 29), (0, Some(0), Some(12)));
+    assert_eq!(of(&company, 30), (1, Some(12), Some(12)));
+    assert_eq!(of(&company, 31), (2, Some(25), Some(12)));
+    assert_eq!(sized(&company, &Query::default(), TODAY).active_in_window, 1, "30 days, unless asked otherwise");
+    for window in [0, 3661] {
+        let error = sizing_within(&company.store, "acme", &Query::default(), window, TODAY).unwrap_err();
+        assert!(matches!(error, StoreError::Invalid { .. }), "{error}");
+    }
+    for allocated in [None, Some(0)] {
+        company.pool("base").allocated = allocated;
+        company.run("complete");
+        assert_eq!(of(&company, 30), (1, None, None), "{allocated:?}");
+    }
+    company.pool("base").allocated = Some(4);
+    for id in ["1", "2", "3"] {
+        company.leave(id);
+    }
+    company.run("complete");
+    let found = sized(&company, &Query::default(), TODAY);
+    assert_eq!((found.utilisation_percent, found.unused_percent), (None, None), "nobody can tell of anybody");
 }
 
 #[test]

@@ -272,7 +272,7 @@ pub(super) fn summary_of(view: &View, rule: Rule, today: Date) -> Result<Vec<Poo
     Ok(pools)
 }
 
-fn count(pool: &PoolAt, verdicts: &[(i64, i64)]) -> PoolSummary {
+pub(super) fn count(pool: &PoolAt, verdicts: &[(i64, i64)]) -> PoolSummary {
     let sum = |test: &dyn Fn(i64) -> bool| {
         verdicts.iter().filter(|(verdict, _)| test(*verdict)).map(|(_, seats)| seats).sum::<i64>()
     };

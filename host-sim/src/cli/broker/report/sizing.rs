@@ -19,6 +19,9 @@ use super::{AfterArg, CommandError, RuleArgs, bought, grid, known, rest};
 pub(super) struct Args {
     #[command(flatten)]
     rule: RuleArgs,
+    /// Days within which a seat in use was active, for the utilisation
+    #[arg(long, value_name = "DAYS", default_value_t = sizing::WINDOW)]
+    window: u32,
     #[command(flatten)]
     after: AfterArg,
     #[command(flatten)]
@@ -38,6 +41,7 @@ struct Report {
     today: String,
     threshold: u32,
     grace: u32,
+    window: u32,
     rows: Vec<Sizing>,
     total: u64,
     next: Option<u64>,
@@ -48,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
     let opened = args.whose.open()?;
     let today = opened.today(args.at.at)?;
     let query = Query { filter: args.filter.filter(), rule: args.rule.rule(), reason: None, at: args.at.at };
-    let rows = opened.ask(|store, tenant| sizing::sizing(store, tenant, &query, today))?;
+    let rows = opened.ask(|store, tenant| sizing::sizing_within(store, tenant, &query, args.window, today))?;
     if let Wanted::Every(format) = wanted {
         return args.form.all(format, rows);
     }
@@ -59,6 +63,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
         today: day_text(today),
         threshold: query.rule.threshold,
         grace: query.rule.grace,
+        window: args.window,
         next: args.after.next(rows.len(), total),
         rows,
         total,
@@ -67,6 +72,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CommandError> {
 }
 
 fn as_text(report: &Report) -> String {
+    let share = |percent: Option<i64>| percent.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent} %"));
     let seats = grid(
         [
             "Source",
@@ -85,6 +91,8 @@ fn as_text(report: &Report) -> String {
             "Unknown",
             "Reclaimable",
             "Needed",
+            "Active of in use",
+            "Unused of in use",
         ],
         report.rows.iter().map(|pool| {
             [
@@ -104,6 +112,8 @@ fn as_text(report: &Report) -> String {
                 pool.unknown.to_string(),
                 pool.reclaimable.to_string(),
                 pool.needed.to_string(),
+                share(pool.utilisation_percent),
+                share(pool.unused_percent),
             ]
         }),
     );
@@ -130,11 +140,12 @@ fn as_text(report: &Report) -> String {
     let unpriced = report.rows.iter().any(|pool| pool.price_cents.is_none());
     let hint = if unpriced { "\nA price is set with `cargo sim report price set`.\n" } else { "" };
     format!(
-        "{} on {}\nUnused: not active for more than {} days, or never and new for more than {} days\n\nSeats\n{seats}\nCost of a year, and the forecast for the term's end\n{cost}{hint}\n{}",
+        "{} on {}\nUnused: not active for more than {} days, or never and new for more than {} days\nActive of in use: within {} days\n\nSeats\n{seats}\nCost of a year, and the forecast for the term's end\n{cost}{hint}\n{}",
         report.report,
         report.today,
         report.threshold,
         report.grace,
+        report.window,
         rest(report.rows.len(), report.total, report.next),
     )
 }
