@@ -12,6 +12,9 @@
 //! Log-in names and ids are compared as they are, addresses without regard to the case of ASCII letters. Where a tenant keeps
 //! pseudonyms, a person is found by the vendor's id or by the pseudonym.
 //!
+//! The mark goes by the tenant and the key of the source: a source that is removed and added anew, or merged, does not bring the
+//! person back. It is removed with the tenant.
+//!
 //! Refuses nobody's erasure: that somebody holds a seat is no reason to keep a name.
 
 use std::collections::BTreeSet;
@@ -149,7 +152,7 @@ fn meant(
         "SELECT user_id FROM person x WHERE source_no = :source AND erased = 0 AND {condition}
          UNION
          SELECT user_id FROM stage_user x JOIN run USING (run_no) WHERE source_no = :source AND {condition}
-           AND user_id NOT IN (SELECT mark FROM erased e WHERE e.source_no = :source)"
+           AND user_id NOT IN (SELECT e.mark FROM erased e JOIN source s USING (tenant_no) WHERE s.source_no = :source)"
     );
     let past = format!(
         "SELECT DISTINCT p.user_id FROM person p JOIN (SELECT p.person_no, p.user_id, o.username, o.email
@@ -177,7 +180,8 @@ fn erase(
 ) -> Result<(), StoreError> {
     let names = names(transaction, source_no, user_id)?;
     transaction.execute(
-        "INSERT OR IGNORE INTO erased (source_no, mark, erased_at) VALUES (?1, ?2, ?3)",
+        "INSERT OR IGNORE INTO erased (tenant_no, mark, erased_at)
+         SELECT tenant_no, ?2, ?3 FROM source WHERE source_no = ?1",
         params![source_no, mark, crate::calendar::instant_text(act.now)],
     )?;
     for sql in [

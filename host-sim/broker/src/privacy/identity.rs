@@ -106,10 +106,10 @@ fn mask(transaction: &Transaction<'_>, tenant_no: i64, source_no: i64) -> Result
          WHERE p.person_no = person_past.person_no AND p.source_no = ?1 AND p.erased = 0",
         "UPDATE stage_user SET (user_id, username) = (pseudonym(user_id), pseudonym(user_id))
          WHERE run_no IN (SELECT run_no FROM run WHERE source_no = ?1)
-           AND user_id NOT IN (SELECT mark FROM erased WHERE source_no = ?1)",
+           AND user_id NOT IN (SELECT mark FROM erased JOIN source USING (tenant_no) WHERE source_no = ?1)",
         "UPDATE stage_seat SET user_id = pseudonym(user_id)
          WHERE run_no IN (SELECT run_no FROM run WHERE source_no = ?1)
-           AND user_id NOT IN (SELECT mark FROM erased WHERE source_no = ?1)",
+           AND user_id NOT IN (SELECT mark FROM erased JOIN source USING (tenant_no) WHERE source_no = ?1)",
     ]
     .into_iter()
     .try_for_each(|sql| transaction.execute(sql, [source_no]).map(drop));

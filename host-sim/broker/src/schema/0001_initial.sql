@@ -364,12 +364,13 @@ CREATE TABLE activity_count (
     PRIMARY KEY (source_no, pool_no, day)
 ) STRICT, WITHOUT ROWID;
 
--- Who asked to be forgotten: a keyed digest of the vendor's id, so that the next run does not bring the person back.
+-- Who asked to be forgotten: a keyed digest of the source's key and the vendor's id, so that the next run does not bring the
+-- person back. Outlives the source, which may be added anew.
 CREATE TABLE erased (
-    source_no INTEGER NOT NULL REFERENCES source ON DELETE CASCADE,
+    tenant_no INTEGER NOT NULL REFERENCES tenant ON DELETE CASCADE,
     mark      TEXT NOT NULL,
     erased_at TEXT NOT NULL,
-    PRIMARY KEY (source_no, mark)
+    PRIMARY KEY (tenant_no, mark)
 ) STRICT, WITHOUT ROWID;
 
 -- Alerts.

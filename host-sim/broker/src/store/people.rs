@@ -9,9 +9,10 @@
 //!
 //! A seat of somebody who was erased has no dates of its own either, but when it ends.
 //!
-//! A pseudonym is a keyed digest of the vendor's id: the same person has the same one in each run of a source, and nobody
-//! without the tenant's key can tell who it is, or that two sources have it in common. A mark is such a digest of the
-//! pseudonym, so that somebody of whom only the pseudonym is known can be erased, too.
+//! A pseudonym is a keyed digest of the source's key and the vendor's id: the same person has the same one in each run of a source,
+//! also when that was removed and added anew, and nobody without the tenant's key can tell who it is, or that two sources have it
+//! in common. A mark is such a digest of the pseudonym, so that somebody of whom only the pseudonym is known can be erased, too.
+//! Marks are kept as long as the tenant is.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -27,7 +28,7 @@ use crate::record::{Assignment, User};
 #[derive(Debug)]
 pub(crate) struct Curtain {
     identity: Identity,
-    source_no: i64,
+    source_key: String,
     key: hmac::Key,
     erased: HashSet<String>,
 }
@@ -45,12 +46,15 @@ impl Curtain {
         let identity: String =
             transaction.query_row("SELECT identity FROM tenant WHERE tenant_no = ?1", [tenant_no], |row| row.get(0))?;
         let erased = transaction
-            .prepare_cached("SELECT mark FROM erased WHERE source_no = ?1")?
-            .query_map([source_no], |row| row.get(0))?
+            .prepare_cached("SELECT mark FROM erased WHERE tenant_no = ?1")?
+            .query_map([tenant_no], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
+        let source_key =
+            transaction
+                .query_row("SELECT source_key FROM source WHERE source_no = ?1", [source_no], |row| row.get(0))?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &tenants::pseudonym_key(transaction, tenant_no)?);
         let identity = Identity::named(&identity).unwrap_or(Identity::Pseudonym);
-        Ok(Self { identity, source_no, key, erased })
+        Ok(Self { identity, source_key, key, erased })
     }
 
     /// What stands for a person's id in the store.
@@ -80,7 +84,8 @@ impl Curtain {
     }
 
     fn digest(&self, purpose: &str, user_id: &str) -> String {
-        let text = format!("{purpose}\n{}\n{user_id}", self.source_no);
+        // The length keeps what is of the key apart from what is of the id.
+        let text = format!("{purpose}\n{}\n{}\n{user_id}", self.source_key.len(), self.source_key);
         let tag = hmac::sign(&self.key, text.as_bytes());
         // 80 bits: among a million people the chance of two alike is one in ten thousand million million.
         let hex: String = tag.as_ref().iter().take(10).map(|byte| format!("{byte:02x}")).collect();

@@ -83,7 +83,7 @@ const NEW_PEOPLE: &str = concat!(
     person_columns!(""),
     ")
      SELECT :source, :tenant, s.user_id, :day, :run,
-            EXISTS (SELECT 1 FROM erased e WHERE e.source_no = :source AND e.mark = s.user_id), ",
+            EXISTS (SELECT 1 FROM erased e WHERE e.tenant_no = :tenant AND e.mark = s.user_id), ",
     person_columns!("s."),
     "
      FROM stage_user s WHERE s.run_no = :run

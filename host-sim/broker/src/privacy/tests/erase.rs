@@ -196,3 +196,31 @@ fn a_pseudonym_is_enough_to_be_erased_by() {
         assert_eq!(company.number("SELECT count(*) FROM seat_event"), 3);
     }
 }
+
+#[test]
+fn a_source_that_is_added_anew_or_merged_brings_nobody_back() {
+    for identity in [Identity::Full, Identity::Pseudonym] {
+        let mut company = Company::new();
+        company.store.set_identity(company.act(), "acme", identity).unwrap();
+        company.run("complete");
+        assert_eq!(erased(&company, Who::UserId("2")), 1);
+        let people = |company: &Company| company.texts("SELECT user_id FROM person ORDER BY user_id");
+        let before = people(&company);
+        assert_eq!(approved(&company.store, "acme"), company.source_no, "merged");
+        company.now += time::Duration::DAY;
+        company.run("complete");
+        assert_eq!(people(&company), before, "{identity:?}");
+        company.store.remove_source(company.act(), "acme", company.source_no).unwrap();
+        // Another takes the number that was free.
+        company.second();
+        company.source_no = approved(&company.store, "acme");
+        company.run("complete");
+        let of_it = format!("SELECT user_id FROM person WHERE source_no = {} ORDER BY user_id", company.source_no);
+        assert_eq!(company.texts(&of_it), before, "{identity:?}");
+        let marks = company.texts("SELECT '' || source_no FROM person WHERE erased = 1 AND activity = 'not-readable'");
+        assert_eq!(marks, [company.source_no.to_string()], "and of no other source");
+        company.store.remove_tenant(company.act(), "acme").unwrap();
+        assert_eq!(company.number("SELECT count(*) FROM erased"), 0, "with the tenant");
+        company.store.check().unwrap();
+    }
+}
