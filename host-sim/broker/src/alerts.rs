@@ -12,6 +12,8 @@
 //! when it is true again later, that is another alert. Raising, clearing and the deliveries of both are one transaction. Names no people of
 //! a source.
 //!
+//! A source that is removed takes its alerts with it, and what was still to be sent of them: nobody hears that they are over.
+//!
 //! Nothing is sent here: the host sends what the outbox holds, and notes what became of it.
 
 pub mod outbox;
@@ -170,13 +172,14 @@ fn raise(
     by_no(transaction, alert_no)
 }
 
-/// Whoever was not told that it was raised is not told that it is over.
+/// Whoever was not told that it was raised, and will not be, is not told that it is over.
 fn clear(transaction: &Transaction<'_>, act: Act<'_>, alert_no: i64) -> Result<Alert, StoreError> {
     let now = instant_text(act.now);
     transaction.execute("UPDATE alert SET cleared_at = ?2 WHERE alert_no = ?1", params![alert_no, now])?;
     transaction.execute(
         "INSERT INTO delivery (alert_no, webhook_no, event, next_at)
-         SELECT alert_no, webhook_no, 'cleared', ?2 FROM delivery WHERE alert_no = ?1 AND event = 'raised'",
+         SELECT alert_no, webhook_no, 'cleared', ?2 FROM delivery
+         WHERE alert_no = ?1 AND event = 'raised' AND (delivered_at IS NOT NULL OR next_at IS NOT NULL)",
         params![alert_no, now],
     )?;
     by_no(transaction, alert_no)

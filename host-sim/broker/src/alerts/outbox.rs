@@ -6,8 +6,13 @@
 //! | after a failure | one minute later, then two, four and so on, at most six hours; later if the receiver says so |
 //! | given up | after 20 attempts, or when the next would be more than three days after the event |
 //!
+//! The waits are the receiver's: while it is waited for, nothing else is posted there either, and each failure in a row, of
+//! whichever delivery, doubles the wait. What has become too old meanwhile is given up without an attempt. Receivers take turns, so
+//! that none with a thousand deliveries keeps the others waiting.
+//!
 //! Guarantees: a delivery that was not noted as made is due again, also after a crash; its body and its `id` are the same in
-//! each attempt. That an alert is over is sent to a receiver only when nothing of its beginning is still to be sent there.
+//! each attempt. That an alert is over is sent to a receiver only when it has taken its beginning; where that is given up, so is
+//! the end.
 //! Giving up is noted in the log of who did what.
 //!
 //! # The body
@@ -132,10 +137,11 @@ const DUE: &str = "
            l.scope_name
     FROM delivery d JOIN webhook w USING (webhook_no) JOIN alert a USING (alert_no) JOIN source s USING (source_no)
     JOIN tenant t ON t.tenant_no = a.tenant_no LEFT JOIN pool l USING (pool_no)
-    WHERE d.next_at <= ?1
+    WHERE d.next_at <= ?1 AND (w.not_before IS NULL OR w.not_before <= ?1)
       AND (d.event = 'raised' OR NOT EXISTS (SELECT 1 FROM delivery f WHERE f.alert_no = d.alert_no
            AND f.webhook_no = d.webhook_no AND f.event = 'raised' AND f.next_at IS NOT NULL))
-    ORDER BY d.next_at, d.alert_no, d.webhook_no LIMIT ?2";
+    ORDER BY row_number() OVER (PARTITION BY d.webhook_no ORDER BY d.alert_no, d.event DESC), d.next_at, d.alert_no, d.webhook_no
+    LIMIT ?2";
 
 fn due_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Due> {
     let event = if row.get(2)? { Event::Raised } else { Event::Cleared };
@@ -168,7 +174,8 @@ fn due_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Due> {
 }
 
 impl Store {
-    /// At most `most` deliveries that are due, those first that have been for longest.
+    /// At most `most` deliveries that are due: the oldest alert of each receiver that is not waited for, then the next of each,
+    /// and so on.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -184,7 +191,12 @@ impl Store {
     /// [`StoreError`].
     pub fn next_delivery_at(&self) -> Result<Option<OffsetDateTime>, StoreError> {
         let next: Option<String> =
-            self.reader()?.query_row("SELECT min(next_at) FROM delivery", [], |row| row.get(0))?;
+            self.reader()?.query_row(
+                "SELECT min(max(d.next_at, coalesce(w.not_before, d.next_at))) FROM delivery d JOIN webhook w USING (webhook_no)
+                 WHERE d.next_at IS NOT NULL",
+                [],
+                |row| row.get(0),
+            )?;
         Ok(next.as_deref().and_then(parse_instant))
     }
 
@@ -198,6 +210,10 @@ impl Store {
                 "UPDATE delivery SET next_at = NULL, delivered_at = ?4, last_error = NULL
                  WHERE alert_no = ?1 AND webhook_no = ?2 AND event = ?3 AND delivered_at IS NULL",
                 params![key.alert_no, key.webhook_no, key.event.name(), instant_text(act.now)],
+            )?;
+            transaction.execute(
+                "UPDATE webhook SET failures = 0, not_before = NULL WHERE webhook_no = ?1",
+                [key.webhook_no],
             )?;
             Ok(())
         })
@@ -217,11 +233,12 @@ impl Store {
         self.write(|transaction| {
             let Some((attempts, since, tenant)) = pending(transaction, key)? else { return Ok(Next::Gone) };
             let attempts = attempts + 1;
-            // What a receiver wishes may be beyond any time.
-            let at = act.now.saturating_add(wait(attempts).max(retry_after.unwrap_or_default()));
+            let at = not_before(transaction, act, key, retry_after.unwrap_or_default())?;
             let over = since.is_none_or(|since| at - since > PATIENCE);
             let next = if attempts >= ATTEMPTS || over { Next::GivenUp } else { Next::At(at) };
-            failed(transaction, act, key, &tenant, attempts, next, error)
+            failed(transaction, act, key, &tenant, attempts, next, error)?;
+            give_up_old(transaction, act, key.webhook_no, &tenant, at)?;
+            Ok(next)
         })
     }
 
@@ -232,7 +249,9 @@ impl Store {
     pub fn give_up_delivery(&self, act: Act<'_>, key: Key, error: &str) -> Result<Next, StoreError> {
         self.write(|transaction| {
             let Some((attempts, _, tenant)) = pending(transaction, key)? else { return Ok(Next::Gone) };
-            failed(transaction, act, key, &tenant, attempts + 1, Next::GivenUp, error)
+            not_before(transaction, act, key, Duration::ZERO)?;
+            failed(transaction, act, key, &tenant, attempts + 1, Next::GivenUp, error)?;
+            Ok(Next::GivenUp)
         })
     }
 
@@ -274,7 +293,7 @@ fn failed(
     attempts: u32,
     next: Next,
     error: &str,
-) -> Result<Next, StoreError> {
+) -> Result<(), StoreError> {
     let error: String = error.chars().take(ERROR_LENGTH).collect();
     let next_at = if let Next::At(at) = next { Some(instant_text(at)) } else { None };
     transaction.execute(
@@ -290,8 +309,64 @@ fn failed(
             key.webhook_no
         );
         audit::note(transaction, act, Some(tenant), None, "give-up-delivery", Some(&detail))?;
+        if key.event == Event::Raised {
+            transaction.execute(
+                "UPDATE delivery SET next_at = NULL, last_error = 'its beginning was given up'
+                 WHERE alert_no = ?1 AND webhook_no = ?2 AND event = 'cleared' AND next_at IS NOT NULL",
+                params![key.alert_no, key.webhook_no],
+            )?;
+        }
     }
-    Ok(next)
+    Ok(())
+}
+
+/// Counts a failure of a receiver, and says until when it is waited for.
+fn not_before(
+    transaction: &Transaction<'_>,
+    act: Act<'_>,
+    key: Key,
+    wish: Duration,
+) -> Result<OffsetDateTime, StoreError> {
+    let failures: u32 = transaction.query_row(
+        "UPDATE webhook SET failures = failures + 1 WHERE webhook_no = ?1 RETURNING failures",
+        [key.webhook_no],
+        |row| row.get(0),
+    )?;
+    // What a receiver wishes may be beyond any time.
+    let at = act.now.saturating_add(wait(failures).max(wish));
+    // A longer wish gives up the delivery; what comes later is tried after that.
+    let latest = act.now.saturating_add(wait(failures).max(wish.min(PATIENCE)));
+    transaction.execute(
+        "UPDATE webhook SET not_before = ?2 WHERE webhook_no = ?1",
+        params![key.webhook_no, instant_text(latest)],
+    )?;
+    Ok(at)
+}
+
+/// Gives up what of a receiver's deliveries will be too old at `at`.
+fn give_up_old(
+    transaction: &Transaction<'_>,
+    act: Act<'_>,
+    webhook_no: i64,
+    tenant: &str,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let Some(oldest) = at.checked_sub(PATIENCE) else { return Ok(()) };
+    // The end first: it is not given up with its beginning then, and is counted by itself.
+    let old: Vec<(i64, bool, u32)> = transaction
+        .prepare(
+            "SELECT d.alert_no, d.event = 'raised', d.attempts FROM delivery d JOIN alert a USING (alert_no)
+             WHERE d.webhook_no = ?1 AND d.next_at IS NOT NULL AND iif(d.event = 'raised', a.raised_at, a.cleared_at) < ?2
+             ORDER BY d.alert_no, d.event",
+        )?
+        .query_map(params![webhook_no, instant_text(oldest)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (alert_no, raised, attempts) in old {
+        let event = if raised { Event::Raised } else { Event::Cleared };
+        let key = Key { alert_no, webhook_no, event };
+        failed(transaction, act, key, tenant, attempts, Next::GivenUp, "it is too old by now")?;
+    }
+    Ok(())
 }
 
 /// Failed attempts of a delivery that is still to be made, when its event was, and its tenant.

@@ -327,6 +327,85 @@ fn a_receiver_that_is_gone_for_good_is_given_up_at_once() {
 }
 
 #[test]
+fn whoever_did_not_hear_of_the_beginning_does_not_hear_of_the_end() {
+    for cleared_first in [true, false] {
+        let mut company = Company::new();
+        company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap();
+        allocate(&mut company, 9);
+        let key = due(&company)[0].key;
+        if cleared_first {
+            allocate(&mut company, 1);
+        }
+        company.store.give_up_delivery(company.act(), key, "410").unwrap();
+        if !cleared_first {
+            allocate(&mut company, 1);
+        }
+        company.pass_days(1);
+        assert!(due(&company).is_empty() && company.store.next_delivery_at().unwrap().is_none(), "{cleared_first}");
+        assert!(company.store.deliveries("acme", 9).unwrap().iter().all(|delivery| delivery.state == "given-up"));
+    }
+}
+
+#[test]
+fn a_dead_receiver_is_posted_to_once_in_each_wait_and_keeps_nobody_waiting() {
+    let mut company = Company::new();
+    let dead = company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap().webhook_no;
+    for _ in 0..10 {
+        allocate(&mut company, 9);
+        allocate(&mut company, 1);
+    }
+    let (store, act) = (&company.store, company.act());
+    store.add_tenant(act, "other", Identity::Full, None).unwrap();
+    let other = store.add_webhook(act, "other", HOOK, "sealed", false).unwrap().webhook_no;
+    let others = crate::samples::approved(store, "other");
+    let run_no = store.begin_run(act, "other", others, crate::store::runs::Cause::Approval).unwrap().run_no;
+    company.pools.get_mut("base").unwrap().allocated = Some(9);
+    store.finish_run(act, run_no, None, &company.records(), &crate::samples::summary("complete")).unwrap();
+    store.judge(act, "other", &Thresholds::default()).unwrap();
+    let turns: Vec<_> = store.due_deliveries(company.now, 3).unwrap().iter().map(|due| due.key.webhook_no).collect();
+    assert_eq!(turns, [dead, other, dead], "by turns");
+    let (start, mut now, mut attempts) = (company.now, company.now, 0);
+    loop {
+        let due = store.due_deliveries(now, 99).unwrap();
+        let Some(first) = due.iter().find(|due| due.key.webhook_no == dead) else { break };
+        attempts += 1;
+        let act = crate::store::audit::Act { actor: "outbox", now };
+        store.note_failed(act, first.key, "503", None).unwrap();
+        let due = store.due_deliveries(now, 99).unwrap();
+        assert_eq!(due.iter().map(|due| due.key.webhook_no).collect::<Vec<_>>(), [other], "the others go on");
+        now += super::outbox::FIRST_WAIT * 2_i32.pow(attempts - 1).min(360);
+        assert!(store.due_deliveries(now - Duration::SECOND, 99).unwrap().len() == 1, "not before: {attempts}");
+    }
+    assert!(attempts <= ATTEMPTS && now - start <= PATIENCE + LONGEST_WAIT, "{attempts}");
+    let all = store.deliveries("acme", 99).unwrap();
+    assert!(all.len() == 20 && all.iter().all(|delivery| delivery.state == "given-up"), "too old, without an attempt");
+    let later = crate::store::audit::Act { actor: "outbox", now };
+    let key = store.due_deliveries(now, 9).unwrap()[0].key;
+    assert_eq!(key.webhook_no, other);
+    store.note_failed(later, key, "503", None).unwrap();
+    assert_eq!(store.webhooks("acme").unwrap()[0].pending, 0);
+}
+
+#[test]
+fn a_receiver_that_takes_one_is_waited_for_no_longer() {
+    let mut company = Company::new();
+    company.store.add_webhook(company.act(), "acme", HOOK, "sealed", false).unwrap();
+    allocate(&mut company, 11);
+    let all = due(&company);
+    assert_eq!(all.len(), 2);
+    company.store.note_failed(company.act(), all[0].key, "503", None).unwrap();
+    assert_eq!(company.store.next_delivery_at().unwrap(), Some(company.now + FIRST_WAIT), "of both");
+    company.now += FIRST_WAIT;
+    assert_eq!(due(&company).len(), 2);
+    company.store.note_delivered(company.act(), all[0].key).unwrap();
+    assert_eq!(
+        company.store.note_failed(company.act(), all[1].key, "503", None).unwrap(),
+        Next::At(company.now + FIRST_WAIT),
+        "the waits begin anew"
+    );
+}
+
+#[test]
 fn a_receiver_is_added_once() {
     let company = Company::new();
     let (store, act) = (&company.store, company.act());

@@ -399,6 +399,9 @@ CREATE TABLE webhook (
     url        TEXT NOT NULL,
     -- The key of the signature, sealed.
     sealed     TEXT NOT NULL,
+    -- Attempts that failed since one was taken, and until when nothing is posted there; none: now.
+    failures   INTEGER NOT NULL DEFAULT 0,
+    not_before TEXT,
     UNIQUE (tenant_no, url)
 ) STRICT;
 
