@@ -117,7 +117,6 @@ pub(crate) struct Figures {
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) reader: Connection,
-    pub(crate) tenant_no: i64,
     /// Sources that the filter admits.
     pub(crate) sources: Vec<SourceAt>,
     /// Pools that the filter admits, those that were not there included, by number.
@@ -147,7 +146,7 @@ impl View {
             pools.extend(pools_of(&reader, source)?.into_iter().filter(|pool| filter.admits(pool)));
         }
         pools.sort_by_key(|pool| pool.pool_no);
-        Ok(Self { reader, tenant_no, sources, pools, historic })
+        Ok(Self { reader, sources, pools, historic })
     }
 
     /// Pools that were there, with what was said of them.

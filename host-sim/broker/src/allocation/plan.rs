@@ -2,11 +2,16 @@
 //!
 //! | asked for | read |
 //! | --- | --- |
-//! | a page of what is held now | an index in the order of the sort, until the page is full |
+//! | a page of what is held now | an index in the order of the sort for each pool or source, all at once, until the page is full |
 //! | the same, where a filter leaves few rows | what the filter leaves, then sorted |
 //! | stretches that are over, or the past | all rows of the pools, then sorted |
 //!
-//! Pools are few, so that their columns are sorted here and SQLite gets their ranks.
+//! Pools are few, so that their columns are sorted here and SQLite gets their ranks. What a person is sorted by stands with the
+//! source: where few of a large source hold what a filter names, and all of them come late in the order, those before them are
+//! gone through.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value as Sql, ValueRef};
@@ -22,7 +27,7 @@ const FEW: i64 = 10_000;
 /// What is gone through first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Driver {
-    /// The index of the sort.
+    /// The index of the sort, of each pool or source.
     Order,
     /// The pools, and their seats in the order of people.
     Pools,
@@ -43,8 +48,8 @@ enum Key {
     Person(&'static str, &'static str),
     /// By text of the seat, with its index.
     Seat(&'static str, &'static str),
-    /// By the rank of the pool, or of the pool and of what this says.
-    Rank(Option<&'static str>),
+    /// By the rank of the pool, or of the pool and of what this says, with its index.
+    Rank(Option<(&'static str, &'static str)>),
 }
 
 impl Key {
@@ -56,8 +61,8 @@ impl Key {
             Sort::AllocationStart => Self::Seat("s.start_on", "seat_by_start"),
             Sort::AllocationEnd => Self::Seat("coalesce(s.end_on, '')", "seat_by_end"),
             Sort::Role => Self::Seat("coalesce(s.role, '')", "seat_by_role"),
-            Sort::StartIsFirstSeen => Self::Rank(Some("(s.assigned_on IS NULL)")),
-            Sort::ConsumesSeat => Self::Rank(Some("(s.consumes_seat IS 1)")),
+            Sort::StartIsFirstSeen => Self::Rank(Some(("(s.assigned_on IS NULL)", "seat_by_first_seen"))),
+            Sort::ConsumesSeat => Self::Rank(Some(("(s.consumes_seat IS 1)", "seat_by_verdict"))),
             Sort::Server
             | Sort::SourceNo
             | Sort::Vendor
@@ -68,6 +73,36 @@ impl Key {
         }
     }
 }
+
+/// The next row of a walk; the first in the order is the greatest.
+struct Head {
+    row: Allocated,
+    cursor: Cursor,
+    walk: usize,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |head: &Self| (head.cursor.person_no, head.cursor.pool_no, head.cursor.from_run);
+        // Text is compared by its bytes, as SQLite does.
+        let order = self.cursor.key.cmp(&other.cursor.key).then_with(|| key(self).cmp(&key(other)));
+        if self.cursor.descending { order } else { order.reverse() }
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Head {}
 
 /// A query, as it is put.
 pub(super) struct Plan<'a> {
@@ -98,15 +133,51 @@ impl<'a> Plan<'a> {
         mut act: impl FnMut(Allocated, Cursor) -> Result<(), E>,
     ) -> Result<(), E> {
         let sql = self.sql(after.is_some(), self.driver);
-        let mut statement = self.view.reader.prepare(&sql).map_err(StoreError::from)?;
-        self.bind(&mut statement, after, most)?;
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            if let Some((row, cursor)) = self.row(row)? {
-                act(row, cursor)?;
+        let mut statements = Vec::new();
+        for walk in self.walks() {
+            let mut statement = self.view.reader.prepare(&sql).map_err(StoreError::from)?;
+            self.bind(&mut statement, walk, after, most)?;
+            statements.push(statement);
+        }
+        let mut walks: Vec<_> = statements.iter_mut().map(rusqlite::Statement::raw_query).collect();
+        let mut heads = BinaryHeap::with_capacity(walks.len());
+        for (walk, rows) in walks.iter_mut().enumerate() {
+            heads.extend(self.head(walk, rows)?);
+        }
+        let mut left = most.unwrap_or(u32::MAX);
+        while left > 0
+            && let Some(Head { row, cursor, walk }) = heads.pop()
+        {
+            act(row, cursor)?;
+            if most.is_some() {
+                left -= 1;
+            }
+            if let Some(rows) = walks.get_mut(walk) {
+                heads.extend(self.head(walk, rows)?);
             }
         }
         Ok(())
+    }
+
+    /// The pools or sources that are gone through side by side; one of no meaning, where all is in one.
+    fn walks(&self) -> Vec<i64> {
+        let pools = self.view.pools.iter();
+        match (self.driver, self.key) {
+            (Driver::Order, Key::Person(..)) => {
+                pools.map(|pool| pool.source_no).collect::<BTreeSet<_>>().into_iter().collect()
+            }
+            (Driver::Order, Key::Seat(..)) => pools.map(|pool| pool.pool_no).collect(),
+            _ => vec![0],
+        }
+    }
+
+    fn head(&self, walk: usize, rows: &mut rusqlite::Rows<'_>) -> Result<Option<Head>, StoreError> {
+        while let Some(row) = rows.next()? {
+            if let Some((row, cursor)) = self.row(row)? {
+                return Ok(Some(Head { row, cursor, walk }));
+            }
+        }
+        Ok(None)
     }
 
     /// How many rows there are on all pages.
@@ -121,7 +192,7 @@ impl<'a> Plan<'a> {
             };
             let sql = format!("SELECT count(*) FROM {}", self.tail(driver));
             let mut statement = self.view.reader.prepare(&sql)?;
-            self.bind(&mut statement, None, None)?;
+            self.bind(&mut statement, 0, None, None)?;
             let mut rows = statement.raw_query();
             rows.next()?.map_or(Ok(0), |row| row.get(0))?
         };
@@ -131,7 +202,7 @@ impl<'a> Plan<'a> {
     pub(super) fn explain(&self) -> Result<Vec<String>, StoreError> {
         let sql = format!("EXPLAIN QUERY PLAN {}", self.sql(false, self.driver));
         let mut statement = self.view.reader.prepare(&sql)?;
-        self.bind(&mut statement, None, Some(100))?;
+        self.bind(&mut statement, 0, None, Some(100))?;
         let mut rows = statement.raw_query();
         let mut steps = Vec::new();
         while let Some(row) = rows.next()? {
@@ -173,18 +244,19 @@ impl<'a> Plan<'a> {
             ways.push((self.find()?, Driver::Found));
         }
         for (days, driver, key, index) in [
-            (self.query.start, Driver::Start, "start_on", "seat_by_start"),
-            (self.query.end, Driver::End, "coalesce(end_on, '')", "seat_by_end"),
+            (self.query.start, Driver::Start, "s.start_on", "seat_by_start"),
+            (self.query.end, Driver::End, "coalesce(s.end_on, '')", "seat_by_end"),
         ] {
             if days != Days::default() {
                 let few: i64 = self.view.reader.query_row(
                     &format!(
-                        "SELECT count(*) FROM (SELECT 1 FROM seat INDEXED BY {index}
-                         WHERE tenant_no = ?1 AND consumes_seat IS NOT 0 AND {key} >= coalesce(?2, '0') AND {key} <= coalesce(?3, '9999-12-31')
+                        "SELECT count(*) FROM (SELECT 1 FROM temp.chosen c CROSS JOIN seat s INDEXED BY {index} ON s.pool_no = c.pool_no
+                         WHERE c.flag IS NOT 1 AND s.consumes_seat IS NOT 0
+                           AND {key} >= coalesce(?1, '0') AND {key} <= coalesce(?2, '9999-12-31')
                          LIMIT {})",
                         FEW + 1
                     ),
-                    params![self.view.tenant_no, text(days.from), text(days.to)],
+                    params![text(days.from), text(days.to)],
                     |row| row.get(0),
                 )?;
                 ways.push((few, driver));
@@ -220,14 +292,17 @@ impl<'a> Plan<'a> {
         let person = if matches!(self.key, Key::Person(..)) { "p.person_no" } else { "s.person_no" };
         let (seek, order) = match self.key {
             Key::Rank(_) => (
-                format!("c.rank >= :rank AND (c.rank, s.person_no, {stretch}) > (:rank, :person, :run)"),
+                format!(
+                    "c.rank >= :rank AND s.person_no >= iif(c.rank = :rank, :person, 0)
+                     AND (c.rank, s.person_no, {stretch}) > (:rank, :person, :run)"
+                ),
                 format!("c.rank, s.person_no{}", if past { ", s.from_run" } else { "" }),
             ),
             Key::Person(..) | Key::Seat(..) => {
                 let key = self.text_key();
                 (
                     format!(
-                        "{key} {way}= :key AND ({key}, {person}, s.pool_no, {stretch}) {way} (:key, :person, :pool, :run)"
+                        "({key}, {person}) {way}= (:key, :person) AND ({key}, {person}, s.pool_no, {stretch}) {way} (:key, :person, :pool, :run)"
                     ),
                     format!(
                         "{key} {direction}, {person} {direction}, s.pool_no {direction}{}",
@@ -272,14 +347,20 @@ impl<'a> Plan<'a> {
     fn tail(&self, driver: Driver) -> String {
         const CHOSEN: &str = "CROSS JOIN temp.chosen c ON c.pool_no = s.pool_no";
         const PERSON: &str = "CROSS JOIN person p ON p.person_no = s.person_no";
-        let along = |index| format!("seat s INDEXED BY {index} {CHOSEN} {PERSON} WHERE s.tenant_no = :tenant");
-        let pools = format!("temp.chosen c CROSS JOIN seat s ON s.pool_no = c.pool_no {PERSON} WHERE 1");
+        let along = |index| {
+            format!("temp.chosen c CROSS JOIN seat s INDEXED BY {index} ON s.pool_no = c.pool_no {PERSON} WHERE 1")
+        };
         let mut tail = match (driver, self.key) {
             (Driver::Order, Key::Person(_, index)) => format!(
-                "person p INDEXED BY {index} CROSS JOIN seat s ON s.person_no = p.person_no {CHOSEN} WHERE p.tenant_no = :tenant"
+                "person p INDEXED BY {index} CROSS JOIN seat s ON s.person_no = p.person_no {CHOSEN} WHERE p.source_no = :walk"
             ),
-            (Driver::Order, Key::Seat(_, index)) => along(index),
-            (Driver::Order, Key::Rank(_)) | (Driver::Pools, _) => pools,
+            (Driver::Order, Key::Seat(_, index)) => {
+                format!("seat s INDEXED BY {index} {CHOSEN} {PERSON} WHERE s.pool_no = :walk")
+            }
+            (Driver::Order | Driver::Pools, Key::Rank(Some((_, index)))) => along(index),
+            (Driver::Order, Key::Rank(None)) | (Driver::Pools, _) => {
+                format!("temp.chosen c CROSS JOIN seat s ON s.pool_no = c.pool_no {PERSON} WHERE 1")
+            }
             (Driver::Found, _) => {
                 format!("temp.found f CROSS JOIN seat s ON s.person_no = f.person_no {CHOSEN} {PERSON} WHERE 1")
             }
@@ -288,8 +369,9 @@ impl<'a> Plan<'a> {
             (Driver::Past, _) => self.past(),
         };
         tail.push_str(" AND s.consumes_seat IS NOT 0");
-        if let Key::Rank(Some(flag)) = self.key {
-            tail.push_str(&format!(" AND {flag} = c.flag"));
+        if let Key::Rank(Some((flag, _))) = self.key {
+            // With the plus, for an index of what is computed is not looked up by a column that converts.
+            tail.push_str(&format!(" AND {flag} = +c.flag"));
         }
         if self.query.user.is_some() && driver != Driver::Found {
             let [name, display, email] = ["username", "display_name", "email"].map(|column| self.as_it_was(column));
@@ -340,11 +422,12 @@ impl<'a> Plan<'a> {
     fn bind(
         &self,
         statement: &mut rusqlite::Statement<'_>,
+        walk: i64,
         after: Option<&Cursor>,
         most: Option<u32>,
     ) -> Result<(), StoreError> {
         let mut values = vec![
-            (":tenant", Sql::Integer(self.view.tenant_no)),
+            (":walk", Sql::Integer(walk)),
             (":most", most.map_or(Sql::Null, |most| Sql::Integer(most.into()))),
             (":start_from", text(self.query.start.from)),
             (":start_to", text(self.query.start.to)),

@@ -2,8 +2,8 @@
 //!
 //! | of it | is |
 //! | --- | --- |
-//! | sources | three, each with two base pools and one add-on, read daily for [`DAYS`] days |
-//! | people | one for each assignment asked for; 7 % were never active, of 5 % nobody can tell |
+//! | sources | three, with 14, 5 and 1 of 20 people, each with two base pools and one add-on, read daily for [`DAYS`] days |
+//! | people | one for each assignment asked for; 7 % were never active, of 5 % nobody can tell; those of the smallest source come last by every name |
 //! | seats | one base seat each (2 % do not count, 0.5 % have none), 5 % an add-on |
 //! | past | 5 % held another seat and left it, 4 % were called otherwise, 5 % had another role |
 //! | activity | bits of days in four months; the counts of days are their sums |
@@ -70,7 +70,7 @@ pub fn fill(store: &Store, tenant: &str, now: OffsetDateTime, assignments: u32) 
             pools(transaction, place, *source_no, tenant_no, now.date())?;
         }
         people(transaction, tenant_no, now.date(), assignments)?;
-        seats(transaction, tenant_no, now.date())?;
+        seats(transaction, now.date())?;
         past(transaction)?;
         activity(transaction, now.date())?;
         figures(transaction)?;
@@ -147,20 +147,20 @@ fn people(transaction: &Transaction<'_>, tenant_no: i64, today: Date, count: u32
     transaction.execute(
         "INSERT INTO temp.who
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-         SELECT i, (i - 1) * 3 / ?1, (i * 2654435761) % 4294967296 / 1024, ((i * 40503 + 7) % 4294967296) * 22695477 % 4294967296 / 2048 FROM n",
+         SELECT i, CASE (i - 1) * 20 / ?1 WHEN 19 THEN 2 WHEN 14 THEN 1 WHEN 15 THEN 1 WHEN 16 THEN 1 WHEN 17 THEN 1 WHEN 18 THEN 1 ELSE 0 END, (i * 2654435761) % 4294967296 / 1024, ((i * 40503 + 7) % 4294967296) * 22695477 % 4294967296 / 2048 FROM n",
         [count],
     )?;
     transaction.execute(
         "INSERT INTO person (source_no, tenant_no, user_id, username, display_name, email, email_kind, identities, account_state,
              account_state_raw, account_kind, created_at, activity, last_activity_on, last_sign_in_at, first_seen_on, from_run)
-         SELECT r.source_no, ?1, 'u' || w.i, name || w.i, iif(h % 10 = 0, NULL, 'Family' || (h % 5000) || ', ' || name),
-                iif(g % 12 = 0, NULL, name || w.i || '@example.com'), 'primary', '[]', 'active', 'active', 'human',
+         SELECT r.source_no, ?1, 'u' || w.i, name || w.i, iif(h % 10 = 0 AND w.place < 2, NULL, iif(w.place = 2, 'Other', 'Family') || (h % 5000) || ', ' || name),
+                iif(g % 12 = 0 AND w.place < 2, NULL, name || w.i || '@example.com'), 'primary', '[]', 'active', 'active', 'human',
                 date(?2, -(g % 2000) || ' days') || 'T08:00:00Z',
                 CASE WHEN h % 100 < 7 THEN 'never' WHEN h % 100 < 12 THEN 'not-readable' ELSE 'known' END,
                 iif(h % 100 < 12, NULL, date(?2, -iif(g % 5 = 0, g % 400, g % 40) || ' days')),
                 iif(h % 100 < 12 OR h % 3 = 0, NULL, date(?2, -(g % 400) || ' days') || 'T10:00:00Z'),
                 d.taken_on, d.run_no
-         FROM (SELECT *, 'user.' || substr('abcdefghijklmnopqrstuvwxyz', 1 + h % 26, 1) || '.' AS name FROM temp.who) w
+         FROM (SELECT *, 'user.' || iif(place = 2, 'zz', substr('abcdefghijklmnopqrstuvwxyz', 1 + h % 26, 1)) || '.' AS name FROM temp.who) w
          JOIN temp.day d ON d.place = w.place AND d.nth = 0 JOIN run r ON r.run_no = d.run_no ORDER BY w.i",
         params![tenant_no, day_text(today)],
     )?;
@@ -177,28 +177,28 @@ const WHO: &str =
     "temp.who w JOIN person p ON p.source_no = (SELECT r.source_no FROM temp.day x JOIN run r USING (run_no)
      WHERE x.place = w.place AND x.nth = 0) AND p.user_id = 'u' || w.i";
 
-fn seats(transaction: &Transaction<'_>, tenant_no: i64, today: Date) -> Result<(), StoreError> {
+fn seats(transaction: &Transaction<'_>, today: Date) -> Result<(), StoreError> {
     for (add_on, which) in [(false, "i % 200 <> 0"), (true, "i % 20 = 0")] {
         transaction.execute(
             &format!(
-                "INSERT INTO seat (pool_no, person_no, tenant_no, consumes_seat, non_consuming_reason, role, via, reclaimable,
+                "INSERT INTO seat (pool_no, person_no, consumes_seat, non_consuming_reason, role, via, reclaimable,
                      assigned_on, ends_on, last_activity_on, held_from_run, first_seen_on, end_on, from_run)
-                 SELECT o.pool_no, p.person_no, ?1, CASE WHEN g % 50 = 1 THEN 0 WHEN g % 33 = 0 THEN NULL ELSE 1 END,
+                 SELECT o.pool_no, p.person_no, CASE WHEN g % 50 = 1 THEN 0 WHEN g % 33 = 0 THEN NULL ELSE 1 END,
                         iif(g % 50 = 1, 'guest', NULL),
                         CASE h % 6 WHEN 0 THEN NULL WHEN 1 THEN 'owner' WHEN 2 THEN 'maintainer' WHEN 3 THEN 'guest'
                              ELSE 'developer' END,
-                        'direct', h % 2, iif(h % 5 < 2, NULL, date(?2, -(g % 1500) || ' days')),
-                        iif(g % 30 = 0, date(?2, (h % 300 - 50) || ' days'), NULL),
-                        iif(?3 AND h % 2 = 0, date(?2, -(h % 200) || ' days'), NULL),
+                        'direct', h % 2, iif(h % 5 < 2, NULL, date(?1, -(g % 1500) || ' days')),
+                        iif(g % 30 = 0, date(?1, (h % 300 - 50) || ' days'), NULL),
+                        iif(?2 AND h % 2 = 0, date(?1, -(h % 200) || ' days'), NULL),
                         d.run_no, d.taken_on,
-                        min(coalesce(iif(g % 30 = 0, date(?2, (h % 300 - 50) || ' days'), NULL), f.term_end), f.term_end), d.run_no
+                        min(coalesce(iif(g % 30 = 0, date(?1, (h % 300 - 50) || ' days'), NULL), f.term_end), f.term_end), d.run_no
                  FROM {WHO}
-                 JOIN temp.offer o ON o.place = w.place AND o.nth = iif(?3, 2, h % 4 = 0)
+                 JOIN temp.offer o ON o.place = w.place AND o.nth = iif(?2, 2, h % 4 = 0)
                  JOIN temp.day d ON d.place = w.place AND d.nth = iif(h % 20 = 5, g % {DAYS}, 0)
                  JOIN pool_figures f ON f.pool_no = o.pool_no AND f.run_no = d.run_no
                  WHERE {which} ORDER BY w.i"
             ),
-            params![tenant_no, day_text(today), add_on],
+            params![day_text(today), add_on],
         )?;
     }
     transaction.execute(

@@ -11,8 +11,10 @@ use crate::store::{Store, StoreError};
 use crate::table::{Column, Kind, Row, Value, column};
 use crate::view::{At, Filter, Period, days_before};
 
-/// Allocation's first page, in every order.
+/// Allocation's first page, in every order, of all and of what a filter of sources or pools leaves.
 const PAGE: Duration = Duration::from_millis(50);
+/// Allocation of the past, which sorts all rows there were.
+const PAST: Duration = Duration::from_secs(10);
 /// What goes through all rows of a tenant.
 const REPORT: Duration = Duration::from_secs(2);
 /// Rows of a page.
@@ -87,6 +89,7 @@ impl Table {
 pub fn measure(store: &Store, tenant: &str, today: Date) -> Result<Vec<Figure>, StoreError> {
     let mut table = Table(Vec::new());
     pages(&mut table, store, tenant)?;
+    filtered_pages(&mut table, store, tenant)?;
     slower_pages(&mut table, store, tenant, today)?;
     reports(&mut table, store, tenant, today)?;
     Ok(table.0)
@@ -108,6 +111,52 @@ fn pages(table: &mut Table, store: &Store, tenant: &str) -> Result<(), StoreErro
     })
 }
 
+/// One figure for each filter: the first page in the order that takes longest.
+fn filtered_pages(table: &mut Table, store: &Store, tenant: &str) -> Result<(), StoreError> {
+    for (name, filter) in filters(store, tenant)? {
+        let mut orders = Table(Vec::new());
+        for sort in Sort::ALL {
+            for descending in [false, true] {
+                let query = Query { filter: filter.clone(), sort, descending, ..Query::default() };
+                let way = if descending { "descending" } else { "ascending" };
+                let what = format!("allocation of {name}, any order; longest: {}, {way}", sort.name());
+                orders.time(what, Some(PAGE), || {
+                    allocation::page(store, tenant, &query, ROWS, None).map(|page| page.total)
+                })?;
+            }
+        }
+        table.0.extend(orders.0.into_iter().max_by_key(|figure| figure.took_us));
+    }
+    Ok(())
+}
+
+/// Filters of each kind; of the largest and the smallest source, where it makes a difference.
+pub(super) fn filters(store: &Store, tenant: &str) -> Result<Vec<(String, Filter)>, StoreError> {
+    let mut sources = store.sources(Some(tenant))?;
+    sources.sort_by_key(|source| source.source_no);
+    let some = |text: &str| Some(text.to_owned());
+    let mut filters = Vec::new();
+    for source in [sources.first(), sources.last()].into_iter().flatten() {
+        let (number, name) = (source.source_no, source.display_name.as_str());
+        filters.push((format!("source {number}"), Filter { source_no: Some(number), ..Filter::default() }));
+        filters.push((format!("server {name}"), Filter { server: some(name), ..Filter::default() }));
+    }
+    for vendor in ["GitLab", "Atlassian"] {
+        filters.push((format!("vendor {vendor}"), Filter { vendor: some(vendor), ..Filter::default() }));
+    }
+    for product in ["GitLab", "Jira"] {
+        filters.push((format!("product {product}"), Filter { product: some(product), ..Filter::default() }));
+    }
+    for feature in ["Premium seat", "Ultimate seat", "Duo Pro seat"] {
+        filters.push((format!("feature {feature}"), Filter { feature: some(feature), ..Filter::default() }));
+        let (name, filter) = ("product Jira and feature", Filter { product: some("Jira"), ..Filter::default() });
+        filters.push((format!("{name} {feature}"), Filter { feature: some(feature), ..filter }));
+    }
+    let named = "named-user";
+    filters.push((format!("license type {named}"), Filter { license_type: some(named), ..Filter::default() }));
+    Ok(filters)
+}
+
 /// Pages for which all rows have to be looked at.
 fn slower_pages(table: &mut Table, store: &Store, tenant: &str, today: Date) -> Result<(), StoreError> {
     let first = |query: &Query| allocation::page(store, tenant, query, ROWS, None).map(|page| page.total);
@@ -120,11 +169,11 @@ fn slower_pages(table: &mut Table, store: &Store, tenant: &str, today: Date) -> 
     let start = allocation::Days { from: Some(days_before(today, 20)), to: None };
     let query = Query { start, ..Query::default() };
     table.time("allocation that started in 20 days".to_owned(), Some(REPORT), || first(&query))?;
-    // These have no bound: they are asked for rarely, and sort all there is.
     let query = Query { obsolete: true, ..Query::default() };
-    table.time("allocation with what is over".to_owned(), None, || first(&query))?;
+    table.time("allocation with what is over".to_owned(), Some(PAST), || first(&query))?;
     let query = Query { at: Some(At::Day(days_before(today, 10))), ..Query::default() };
-    table.time("allocation ten days ago".to_owned(), None, || first(&query))?;
+    table.time("allocation ten days ago".to_owned(), Some(PAST), || first(&query))?;
+    // No bound: a person waits for none of it.
     table.time("allocation, every row".to_owned(), None, || {
         allocation::each(store, tenant, &Query::default(), |_| Ok::<_, StoreError>(()))
     })

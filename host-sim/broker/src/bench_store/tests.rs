@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::{date, datetime};
 
+use super::measure::filters;
 use super::{Filled, fill, measure};
 use crate::allocation::{self, Allocated, Days, Query, Sort, explain};
 use crate::reports::{activity, ledger, sizing, unused};
@@ -42,12 +43,91 @@ fn every_first_page_is_read_in_order_and_not_sorted() {
     store.check().unwrap();
     for sort in Sort::ALL {
         for descending in [false, true] {
-            let steps = explain(&store, "acme", &Query { sort, descending, ..Query::default() }).unwrap();
-            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{sort:?} {descending}: {steps:?}");
-            assert!(
-                !steps.iter().any(|step| step.contains("SCAN s") || step.contains("SCAN p")),
-                "{sort:?}: {steps:?}"
-            );
+            // Of the smallest source there are few rows, which are sorted.
+            for vendor in [None, Some("GitLab".to_owned())] {
+                let filter = Filter { vendor, ..Filter::default() };
+                let query = Query { filter, sort, descending, ..Query::default() };
+                let steps = explain(&store, "acme", &query).unwrap();
+                assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{query:?}: {steps:?}");
+                assert!(
+                    !steps.iter().any(|step| step.contains("SCAN s") || step.contains("SCAN p")),
+                    "{query:?}: {steps:?}"
+                );
+                // The index of the walk gives no more rows than are shown: it is of one pool or source.
+                assert!(
+                    steps.iter().any(|step| ["(pool_no=?", "(source_no=?"].iter().any(|one| step.contains(one))),
+                    "{query:?}: {steps:?}"
+                );
+            }
+        }
+    }
+}
+
+/// What a row is sorted by: empty before all others.
+fn shown(row: &Allocated, sort: Sort) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    match sort {
+        Sort::User => row.user.clone(),
+        Sort::DisplayName => text(&row.display_name),
+        Sort::Email => text(&row.email),
+        Sort::AllocationStart => row.allocation_start.clone(),
+        Sort::AllocationEnd => text(&row.allocation_end),
+        Sort::Role => text(&row.role),
+        Sort::Server => row.server.clone(),
+        Sort::SourceNo => format!("{:09}", row.source_no),
+        Sort::Vendor => row.vendor.clone(),
+        Sort::Product => row.product.clone(),
+        Sort::Feature => row.feature.clone(),
+        Sort::Version => text(&row.version),
+        Sort::LicenseType => row.license_type.clone(),
+        Sort::StartIsFirstSeen => row.start_is_first_seen.to_string(),
+        Sort::ConsumesSeat => (row.consumes_seat == Some(true)).to_string(),
+    }
+}
+
+/// All that tells two rows apart.
+fn seats(rows: &[&Allocated]) -> BTreeSet<(i64, String, String)> {
+    rows.iter().map(|row| (row.source_no, row.user.clone(), row.feature.clone())).collect()
+}
+
+#[test]
+fn every_filter_in_every_order_shows_its_rows_once_and_in_order() {
+    let (_folder, store, _) = filled();
+    let everything = all(&store, &Query::default());
+    for (name, filter) in filters(&store, "acme").unwrap() {
+        let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        let expected: Vec<_> = everything
+            .iter()
+            .filter(|row| {
+                filter.source_no.is_none_or(|source_no| source_no == row.source_no)
+                    && same(&filter.server, &row.server)
+                    && same(&filter.vendor, &row.vendor)
+                    && same(&filter.product, &row.product)
+                    && same(&filter.feature, &row.feature)
+                    && same(&filter.license_type, &row.license_type)
+            })
+            .collect();
+        assert!(!expected.is_empty(), "{name}");
+        let expected_seats = seats(&expected);
+        assert_eq!(expected_seats.len(), expected.len());
+        for sort in Sort::ALL {
+            for descending in [false, true] {
+                let query = Query { filter: filter.clone(), sort, descending, ..Query::default() };
+                let (mut rows, mut after) = (Vec::new(), None::<String>);
+                loop {
+                    let page = allocation::page(&store, "acme", &query, 7_000, after.as_deref()).unwrap();
+                    assert_eq!(usize::try_from(page.total).unwrap(), expected.len(), "{query:?}");
+                    rows.extend(page.rows);
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(rows.len(), expected.len(), "{query:?}");
+                assert_eq!(seats(&rows.iter().collect::<Vec<_>>()), expected_seats, "{query:?}");
+                let keys = rows.iter().map(|row| shown(row, sort));
+                assert!(if descending { keys.rev().is_sorted() } else { keys.is_sorted() }, "{query:?}");
+            }
         }
     }
 }
@@ -164,7 +244,11 @@ fn everything_is_measured_and_what_is_bounded_is_told() {
         assert!(names.contains(format!("allocation by {}, descending", sort.name()).as_str()));
     }
     assert!(figures.iter().all(|figure| figure.took_us > 0));
-    assert!(figures.iter().filter(|figure| figure.bound_us.is_some()).count() > 40);
+    for (name, _) in filters(&store, "acme").unwrap() {
+        let of = format!("allocation of {name}, any order; ");
+        assert!(figures.iter().any(|figure| figure.what.starts_with(&of) && figure.bound_us == Some(50_000)), "{name}");
+    }
+    assert!(figures.iter().filter(|figure| figure.bound_us.is_some()).count() > 55);
     let late = super::Figure { what: String::new(), took_us: 11, bound_us: Some(10), rows: 0 };
     assert!(!late.holds() && super::Figure { bound_us: Some(11), ..late.clone() }.holds());
     assert!(super::Figure { bound_us: None, ..late }.holds());

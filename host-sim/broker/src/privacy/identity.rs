@@ -22,6 +22,7 @@ use crate::store::people::Curtain;
 use crate::store::tenants::{self, Identity};
 use crate::store::{Store, StoreError};
 
+const OF_SOURCES: &str = "source_no IN (SELECT source_no FROM source WHERE tenant_no = ?1)";
 const OF_RUNS: &str = "run_no IN (SELECT r.run_no FROM run r JOIN source s USING (source_no) WHERE s.tenant_no = ?1)";
 
 impl Store {
@@ -68,7 +69,7 @@ impl Store {
 fn has_people(transaction: &Transaction<'_>, tenant_no: i64) -> Result<bool, StoreError> {
     Ok(transaction.query_row(
         &format!(
-            "SELECT EXISTS (SELECT 1 FROM person WHERE tenant_no = ?1) OR EXISTS (SELECT 1 FROM stage_user WHERE {OF_RUNS})"
+            "SELECT EXISTS (SELECT 1 FROM person WHERE {OF_SOURCES}) OR EXISTS (SELECT 1 FROM stage_user WHERE {OF_RUNS})"
         ),
         [tenant_no],
         |row| row.get(0),
@@ -77,8 +78,11 @@ fn has_people(transaction: &Transaction<'_>, tenant_no: i64) -> Result<bool, Sto
 
 fn drop_names(transaction: &Transaction<'_>, tenant_no: i64) -> Result<(), StoreError> {
     for (table, whose) in [
-        ("person", "tenant_no = ?1"),
-        ("person_past", "person_no IN (SELECT person_no FROM person WHERE tenant_no = ?1)"),
+        ("person", OF_SOURCES),
+        (
+            "person_past",
+            "person_no IN (SELECT person_no FROM person WHERE source_no IN (SELECT source_no FROM source WHERE tenant_no = ?1))",
+        ),
         ("stage_user", OF_RUNS),
     ] {
         transaction.execute(

@@ -259,10 +259,11 @@ CREATE TABLE person (
     erased            INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source_no, user_id)
 ) STRICT;
--- Allocation's orders, so that its first page reads no more than it shows. Text that is none sorts first, as ''.
-CREATE INDEX person_by_name ON person (tenant_no, username, person_no);
-CREATE INDEX person_by_display_name ON person (tenant_no, coalesce(display_name, ''), person_no);
-CREATE INDEX person_by_email ON person (tenant_no, coalesce(email, ''), person_no);
+-- Allocation's orders, by source, so that the first page of any sources reads little more than it shows. Text that is none
+-- sorts first, as ''.
+CREATE INDEX person_by_name ON person (source_no, username, person_no);
+CREATE INDEX person_by_display_name ON person (source_no, coalesce(display_name, ''), person_no);
+CREATE INDEX person_by_email ON person (source_no, coalesce(email, ''), person_no);
 
 CREATE TABLE person_past (
     person_no         INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
@@ -284,7 +285,6 @@ CREATE TABLE person_past (
 CREATE TABLE seat (
     pool_no              INTEGER NOT NULL REFERENCES pool ON DELETE CASCADE,
     person_no            INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
-    tenant_no            INTEGER NOT NULL,
     consumes_seat        INTEGER,
     non_consuming_reason TEXT,
     role                 TEXT,
@@ -305,10 +305,12 @@ CREATE TABLE seat (
     PRIMARY KEY (pool_no, person_no)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seat_of_person ON seat (person_no);
--- Allocation's orders: of what is held alone, since those who hold none may be many more.
-CREATE INDEX seat_by_start ON seat (tenant_no, start_on, person_no) WHERE consumes_seat IS NOT 0;
-CREATE INDEX seat_by_end ON seat (tenant_no, coalesce(end_on, ''), person_no) WHERE consumes_seat IS NOT 0;
-CREATE INDEX seat_by_role ON seat (tenant_no, coalesce(role, ''), person_no) WHERE consumes_seat IS NOT 0;
+-- Allocation's orders, by pool: of what is held alone, since those who hold none may be many more.
+CREATE INDEX seat_by_start ON seat (pool_no, start_on, person_no) WHERE consumes_seat IS NOT 0;
+CREATE INDEX seat_by_end ON seat (pool_no, coalesce(end_on, ''), person_no) WHERE consumes_seat IS NOT 0;
+CREATE INDEX seat_by_role ON seat (pool_no, coalesce(role, ''), person_no) WHERE consumes_seat IS NOT 0;
+CREATE INDEX seat_by_first_seen ON seat (pool_no, (assigned_on IS NULL), person_no) WHERE consumes_seat IS NOT 0;
+CREATE INDEX seat_by_verdict ON seat (pool_no, (consumes_seat IS 1), person_no) WHERE consumes_seat IS NOT 0;
 
 CREATE TABLE seat_past (
     pool_no              INTEGER NOT NULL REFERENCES pool ON DELETE CASCADE,

@@ -212,10 +212,10 @@ const SEATS_NOW: &str = concat!(
 );
 
 const SEATS_NEW: &str = concat!(
-    "INSERT INTO seat (pool_no, person_no, tenant_no, held_from_run, first_seen_on, from_run, ",
+    "INSERT INTO seat (pool_no, person_no, held_from_run, first_seen_on, from_run, ",
     seat_columns!(""),
     ")
-     SELECT n.pool_no, n.person_no, :tenant, :run, :day, :run, ",
+     SELECT n.pool_no, n.person_no, :run, :day, :run, ",
     seat_columns!("n."),
     "
      FROM temp.now_seat n
