@@ -136,6 +136,7 @@ fn what_an_earlier_process_left_is_sent_and_a_days_work_is_done() {
     broker.sql("UPDATE run SET taken_on = '2026-01-15'");
     broker.sql("UPDATE source SET paused = 1, next_run_at = NULL");
     broker.sql("UPDATE delivery SET next_at = '2026-01-01T00:00:00Z'");
+    broker.sql("UPDATE webhook SET not_before = NULL");
     let failed = receiver.got();
     receiver.answer("200 OK");
     let mut served = Served::start(&broker, &[]);

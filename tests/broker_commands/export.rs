@@ -14,7 +14,7 @@ fn every_table_in_every_form_says_the_same() {
     let broker = approved();
     for table in TABLES {
         let rows = records(&broker.says(&["export", table, "--format", "ndjson"]));
-        assert_eq!(rows.is_empty(), table == "alerts", "{table}");
+        assert!(!rows.is_empty(), "{table}");
         let array = broker.json(&["export", table]);
         assert_eq!(array.as_array().unwrap(), &rows, "{table}");
         assert_eq!(broker.says(&["export", table, "--format", "json"]), broker.says(&["export", table, "--json"]));

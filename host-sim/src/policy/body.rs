@@ -5,7 +5,7 @@
 //! a server has half a text, which is no JSON.
 //!
 //! Guarantees: a few hundred bytes of memory whatever the body; nothing is kept of it.
-//! Refuses: keys that sign in ([`sign_in::is_key`](super::sign_in::is_key)), and what a lenient parser would read otherwise:
+//! Refuses: keys that sign in ([`super::sign_in::is_key`]), and what a lenient parser would read otherwise:
 //! comments, keys without quotes or in single ones, signs before the text or behind it, more than [`DEEPEST`] levels.
 
 use super::sign_in;

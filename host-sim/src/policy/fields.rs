@@ -52,7 +52,7 @@ const FORBIDDEN_BEGINNINGS: [&str; 4] = ["proxy-", "x-forwarded-", "x-proxy-", "
 /// Names of fields that are for a credential and nothing else, in lower case.
 const CREDENTIALS: [&str; 5] = ["authorization", "private-token", "job-token", "deploy-token", "api-key"];
 
-/// Whether the host writes a credential into the field `name`, which a plugin chose: [`CREDENTIALS`], `x-…-token` and `…-api-key`.
+/// Whether the host writes a credential into the field `name`, which a plugin chose: the usual names, `x-…-token` and `…-api-key`.
 ///
 /// Honest servers echo other fields: `x-request-id` and `traceparent` in the head of an answer, `user-agent` and `referer` cut,
 /// escaped or in other letters. Nor tokens against forged forms, which are written into pages.

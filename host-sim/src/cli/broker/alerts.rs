@@ -46,7 +46,11 @@ enum Command {
     )]
     Judge(Common),
     /// Receivers of alerts
-    #[command(subcommand, arg_required_else_help = true)]
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  cargo sim alerts webhook add --url https://hooks.example.com/licenses --secret-file hook.key\n  cargo sim alerts webhook list"
+    )]
     Webhook(WebhookCommand),
     /// List what was sent, and what is still to be
     Deliveries(DeliveriesArgs),
