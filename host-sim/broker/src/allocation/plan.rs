@@ -290,6 +290,9 @@ impl<'a> Plan<'a> {
         let stretch = if past { "s.from_run" } else { "0" };
         let way = if self.query.descending { '<' } else { '>' };
         let person = if matches!(self.key, Key::Person(..)) { "p.person_no" } else { "s.person_no" };
+        // Of the index that is in order.
+        let pool =
+            if driver == Driver::Order && matches!(self.key, Key::Person(..)) { "o.pool_no" } else { "s.pool_no" };
         let (seek, order) = match self.key {
             Key::Rank(_) => (
                 format!(
@@ -302,10 +305,10 @@ impl<'a> Plan<'a> {
                 let key = self.text_key();
                 (
                     format!(
-                        "({key}, {person}) {way}= (:key, :person) AND ({key}, {person}, s.pool_no, {stretch}) {way} (:key, :person, :pool, :run)"
+                        "({key}, {person}) {way}= (:key, :person) AND ({key}, {person}, {pool}, {stretch}) {way} (:key, :person, :pool, :run)"
                     ),
                     format!(
-                        "{key} {direction}, {person} {direction}, s.pool_no {direction}{}",
+                        "{key} {direction}, {person} {direction}, {pool} {direction}{}",
                         if past { format!(", s.from_run {direction}") } else { String::new() }
                     ),
                 )
@@ -351,8 +354,11 @@ impl<'a> Plan<'a> {
             format!("temp.chosen c CROSS JOIN seat s INDEXED BY {index} ON s.pool_no = c.pool_no {PERSON} WHERE 1")
         };
         let mut tail = match (driver, self.key) {
+            // Whoever holds none of the pools costs a look into an index, and no row.
             (Driver::Order, Key::Person(_, index)) => format!(
-                "person p INDEXED BY {index} CROSS JOIN seat s ON s.person_no = p.person_no {CHOSEN} WHERE p.source_no = :walk"
+                "person p INDEXED BY {index} CROSS JOIN seat o INDEXED BY seat_of_person ON o.person_no = p.person_no
+                 CROSS JOIN temp.chosen c ON c.pool_no = o.pool_no
+                 CROSS JOIN seat s ON s.pool_no = o.pool_no AND s.person_no = o.person_no WHERE p.source_no = :walk"
             ),
             (Driver::Order, Key::Seat(_, index)) => {
                 format!("seat s INDEXED BY {index} {CHOSEN} {PERSON} WHERE s.pool_no = :walk")

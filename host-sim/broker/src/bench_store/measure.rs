@@ -14,7 +14,7 @@ use crate::view::{At, Filter, Period, days_before};
 /// Allocation's first page, in every order, of all and of what a filter of sources or pools leaves.
 const PAGE: Duration = Duration::from_millis(50);
 /// Allocation of the past, which sorts all rows there were.
-const PAST: Duration = Duration::from_secs(10);
+const PAST: Duration = Duration::from_secs(5);
 /// What goes through all rows of a tenant.
 const REPORT: Duration = Duration::from_secs(2);
 /// Rows of a page.
