@@ -49,7 +49,7 @@ enum Command {
     #[command(
         subcommand,
         arg_required_else_help = true,
-        after_help = "Examples:\n  cargo sim alerts webhook add --url https://hooks.example.com/licenses --secret-file hook.key\n  cargo sim alerts webhook list"
+        after_help = "Example:\n  cargo sim alerts webhook list --tenant acme"
     )]
     Webhook(WebhookCommand),
     /// List what was sent, and what is still to be

@@ -285,8 +285,11 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
             let (one, store) = (&args.one, args.one.data.store()?);
             let source = store.source(&one.tenant.tenant, one.source)?;
             confirm(args.yes, &format!("Remove {} with its token and all that it ever said?", source.display_name))?;
+            // Before it is gone: what it may reach is read from what it is.
+            let agreed = Agreed::of(&source)?;
             store.remove_source(act(&user), &one.tenant.tenant, one.source)?;
             terminal::note(&format!("{} is removed, and nothing of it is left in the store", source.display_name));
+            answer(one.json, &agreed, String::new)?;
             Ok(ExitCode::SUCCESS)
         }
     }

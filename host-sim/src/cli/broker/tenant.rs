@@ -165,6 +165,9 @@ struct RemoveArgs {
     yes: bool,
     #[command(flatten)]
     data: DataArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// For how long history is kept.
@@ -309,6 +312,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CommandError> {
             )?;
             store.remove_tenant(act(&user), &args.name)?;
             terminal::note(&format!("{} is removed, and nothing of it is left in the store", args.name));
+            answer(args.json, &tenant, String::new)?;
         }
     }
     Ok(ExitCode::SUCCESS)
