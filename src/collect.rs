@@ -1,4 +1,4 @@
-//! One page of a run.
+//! One call of a run: a page of a list, or several that follow on each other.
 //!
 //! Guarantees: a call is a function of its settings, its cursor and the answers. The first page has the source; a pool
 //! comes before the assignments that name it; the last page has the sum. A list that ended early, looped or shifted, a
@@ -21,14 +21,14 @@ use crate::cursor::{BadCursor, Place, Stage};
 use crate::failure::{Explanation, Failure};
 use crate::gitlab::client::{Client, Credential};
 use crate::gitlab::endpoint::Endpoint;
-use crate::gitlab::entities::PersonRow;
 use crate::gitlab::graphql;
 use crate::gitlab::queries::Optional;
-use crate::gitlab::refusal::{Refusal, read};
+use crate::gitlab::refusal::Refusal;
 use crate::paging::Walk;
 use crate::record::{Batch, Entry, Progress, Summary, Then, Warning};
-use crate::transport::{Response, Transport};
+use crate::transport::Transport;
 
+mod ahead;
 mod billable;
 mod endings;
 mod group;
@@ -62,16 +62,19 @@ pub fn collect(
         )
     })?;
     let place = cursor.map(|text| Place::from_text(text, &configuration.source_key)).transpose().map_err(bad_cursor)?;
-    let mut client = Client::new(&settings, credential, transport, clock);
+    let pace = place.as_ref().map(|place| place.pace.clone()).unwrap_or_default();
+    let mut client = Client::at_pace(&settings, credential, transport, clock, pace);
     let mut page = Page::new("license");
-    let place = match place {
+    let mut place = match place {
         None => opening::open(&mut client, &mut page)?,
         Some(mut place) => {
+            client.wait_for_window().map_err(wait)?;
             let read = step(&mut client, &mut place, &mut page);
             read.or_else(|failure| endings::kept(failure, &mut place, &mut page))?;
             place
         }
     };
+    place.pace = client.pace();
     page.finish(place, client.sent())
 }
 
@@ -98,11 +101,13 @@ struct Page {
     /// Rows of the list that is read.
     done: Option<u64>,
     expected: Option<u64>,
+    /// Whether something is wrong with a page that was taken.
+    doubtful: bool,
 }
 
 impl Page {
     const fn new(stage: &'static str) -> Self {
-        Self { entries: Vec::new(), warnings: Vec::new(), stage, done: None, expected: None }
+        Self { entries: Vec::new(), warnings: Vec::new(), stage, done: None, expected: None, doubtful: false }
     }
 
     fn warn(&mut self, code: &'static str, message: impl Into<String>, scope: Option<String>) {
@@ -151,6 +156,17 @@ fn leave(place: &mut Place) {
     }
 }
 
+/// The server would send the next request away, by its own count or by what it did before.
+fn wait(seconds: u32) -> Failure {
+    Failure::RateLimited {
+        retry_after: Some(seconds),
+        explanation: Explanation::new(format!(
+            "GitLab takes so many requests in a time and no more; the next one in {seconds} s."
+        ))
+        .hint("Wait and repeat; a token of a user that nothing else uses is never in anybody's way."),
+    }
+}
+
 fn bad_cursor(error: BadCursor) -> Failure {
     Failure::InvalidCursor(Explanation::new(error.to_string()).hint("Start the collection again from the beginning."))
 }
@@ -194,12 +210,6 @@ fn learned(optional: Optional, what: &str, known: &mut u32, page: &mut Page) {
 /// Whether the rest of a run is read without this list, which makes it partial.
 const fn can_be_left(refusal: &Refusal) -> bool {
     is_no_right(refusal) || refusal.is_of_one_thing()
-}
-
-fn ask_rows(client: &mut Client<'_>, endpoint: &Endpoint) -> Result<(Response, Vec<PersonRow>), Refusal> {
-    let answer = client.ask(endpoint)?;
-    let rows = read(&answer, client.clock())?;
-    Ok((answer, rows))
 }
 
 fn fail_query(refusal: Refusal, settings: &Settings) -> Failure {

@@ -104,6 +104,7 @@ pub fn configure(values: &[(String, Input)]) -> Result<Configuration, Vec<Proble
     entry.token(base.as_ref());
     let deployment = entry.deployment(base.as_ref());
     let group = entry.group(deployment);
+    let members = entry.boolean(key::MEMBERS);
     let memberships = entry.boolean(key::MEMBERSHIPS);
     let add_ons = entry.boolean(key::ADD_ONS);
     let identity = entry.choice(key::IDENTITY, |word| match word {
@@ -117,14 +118,20 @@ pub fn configure(values: &[(String, Input)]) -> Result<Configuration, Vec<Proble
     if !problems.is_empty() {
         return Err(problems);
     }
-    let parts = (base, deployment, memberships, add_ons, identity, max_concurrency);
-    let (Some(base_url), Some(deployment), Some(memberships), Some(add_ons), Some(identity), Some(max_concurrency)) =
-        parts
+    let switches = members.zip(memberships).zip(add_ons);
+    let parts = (base, deployment, switches, identity, max_concurrency);
+    let (
+        Some(base_url),
+        Some(deployment),
+        Some(((members, memberships), add_ons)),
+        Some(identity),
+        Some(max_concurrency),
+    ) = parts
     else {
         // Each absent part above has left a problem; this is for the compiler.
         return Err(vec![problem(key::HOST_URL, ProblemKind::Malformed, "The settings are incomplete.")]);
     };
-    let settings = Settings { base_url, deployment, group, memberships, add_ons, identity, max_concurrency };
+    let settings = Settings { base_url, deployment, group, members, memberships, add_ons, identity, max_concurrency };
     let text =
         settings.to_text().map_err(|error| vec![problem(key::HOST_URL, ProblemKind::Malformed, error.to_string())])?;
     Ok(Configuration {

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gitlab::json::object;
+use crate::gitlab::pace::Pace;
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::Release;
 use crate::paging::Walk;
@@ -18,7 +19,7 @@ use crate::record::Counts;
 pub const LONGEST_CURSOR: usize = 4096;
 
 /// Version of the written form.
-const FORM: u8 = 3;
+const FORM: u8 = 4;
 
 /// What is read next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +133,8 @@ object! {
             pub guests_free: Option<bool>,
             /// Release of the instance.
             pub release: Option<Release>,
+            /// How fast the server is asked.
+            pub pace: Pace,
             /// What was delivered.
             pub counts: Counts,
             /// Requests sent.
@@ -183,6 +186,7 @@ impl Place {
             plan: None,
             guests_free: None,
             release: None,
+            pace: Pace::default(),
             counts: Counts::default(),
             requests: 0,
         }
@@ -280,7 +284,7 @@ mod tests {
         assert!(read(&text).is_ok());
         assert_eq!(Place::from_text(&text, "https://other#instance"), Err(BadCursor::OtherSource));
         for changed in [
-            text.replace("\"v\":3", "\"v\":2"),
+            text.replace("\"v\":4", "\"v\":3"),
             text.replace("\"window\":null", "\"window\":[3,100]"),
             text.replace("\"window\":[1,50]", "\"window\":[0,50]"),
             text.replace("\"window\":[1,50]", "\"window\":[1,101]"),

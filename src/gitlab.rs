@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod entities;
 pub mod graphql;
 pub(crate) mod json;
+pub mod pace;
 pub mod patience;
 pub mod queries;
 pub mod refusal;

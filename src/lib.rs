@@ -57,8 +57,7 @@ impl connector::Guest for Plugin {
 
     fn test(config: connector::Configuration, credential: connector::Credential) -> connector::TestReport {
         let config = edge::kept(config);
-        let mut network = network(&config);
-        let report = connection_test::test(&config, &edge::credential(credential), &mut network, &WasiClock);
+        let report = connection_test::test(&config, &edge::credential(credential), &mut WasiHttp, &WasiClock);
         edge::report(report)
     }
 
@@ -68,17 +67,11 @@ impl connector::Guest for Plugin {
         cursor: Option<connector::Cursor>,
     ) -> Result<connector::Batch, connector::Failure> {
         let config = edge::kept(config);
-        let mut network = network(&config);
         let credential = edge::credential(credential);
-        collect::collect(&config, &credential, cursor.as_deref(), &mut network, &WasiClock)
+        collect::collect(&config, &credential, cursor.as_deref(), &mut WasiHttp, &WasiClock)
             .map(edge::batch)
             .map_err(edge::failure)
     }
-}
-
-/// Settings that cannot be read are refused before anything is sent; one at a time is as good as any number then.
-fn network(configuration: &configuration::Configuration) -> WasiHttp {
-    WasiHttp::new(configuration.settings().map_or(1, |settings| settings.max_concurrency))
 }
 
 // The names of a component's exports hold `:` and `/`, which native linkers refuse in the symbol list of a library.
@@ -108,7 +101,7 @@ mod tests {
         assert_eq!((descriptor.id.as_str(), descriptor.version.as_str()), ("gitlab-seats", env!("CARGO_PKG_VERSION")));
         let credential = &descriptor.credential;
         assert_eq!((credential.header_name.as_str(), credential.prefix.as_str()), ("authorization", "Bearer "));
-        assert_eq!(descriptor.fields.len(), 8);
+        assert_eq!(descriptor.fields.len(), 9);
         assert!(descriptor.fields.iter().any(|field| field.key == descriptor.credential.field_key));
 
         let entered = vec![

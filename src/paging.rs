@@ -25,6 +25,7 @@ use crate::gitlab::json::object;
 use crate::gitlab::scalars::Id;
 use crate::transport::Response;
 
+pub mod ahead;
 mod cursors;
 mod keyset;
 pub mod next;
@@ -64,6 +65,18 @@ object! {
             pub probes: bool,
             /// Stands for the ids of an earlier page; GraphQL.
             pub print: Option<u64>,
+            /// Whether the last page had as many rows as were asked for, and another follows.
+            pub full: bool,
+            /// How many rows there are, by the list itself.
+            pub total: Option<u64>,
+            /// The largest id in the list; lists by keyset.
+            pub newest: Option<u64>,
+            /// How far apart, by id, the first and the last row of a full page are; lists by keyset.
+            pub span: Option<u64>,
+            /// How much of that is read twice where pages are guessed by id, in percent.
+            pub slack: u8,
+            /// Whether pages of a list by keyset are guessed by id only, since numbers do not lead there.
+            pub by_id: bool,
         }
     }
 }
@@ -167,20 +180,37 @@ impl Walk {
     /// # Errors
     /// When the server names a next page that cannot be asked for, or sends more than was asked for.
     pub fn take<T>(&mut self, response: &Response, rows: Vec<T>, id: impl Fn(&T) -> &Id) -> Result<Taken<T>, BadPage> {
+        let came = rows.len();
+        self.take_page(self.page(), came, response, rows, id)
+    }
+
+    fn take_page<T>(
+        &mut self,
+        asked: Page,
+        came: usize,
+        response: &Response,
+        rows: Vec<T>,
+        id: impl Fn(&T) -> &Id,
+    ) -> Result<Taken<T>, BadPage> {
         let next = next::next(response)?;
         let total = next::total(response);
         self.pages = self.pages.saturating_add(1);
-        match self.page() {
+        match asked {
             Page::Window(window) => {
-                not_more(rows.len(), window.size)?;
+                not_more(came, window.size)?;
                 if self.probes {
                     return Ok(self.take_probe(&rows, total));
                 }
-                Ok(self.take_window(window, &next, (total, next::per_page(response)), rows, id))
+                let taken = self.take_window(window, &next, (total, next::per_page(response)), rows, id);
+                self.remember(came, usize::from(window.size), &next, &taken);
+                Ok(taken)
             }
             asked @ (Page::First | Page::Cursor(_)) => {
-                not_more(rows.len(), ROWS_PER_PAGE)?;
-                Ok(self.take_keyset(&asked, next, total, rows, id))
+                not_more(came, ROWS_PER_PAGE)?;
+                self.measure(&rows, &id);
+                let taken = self.take_keyset(&asked, came, next.clone(), total, rows, id);
+                self.remember(came, usize::from(ROWS_PER_PAGE), &next, &taken);
+                Ok(taken)
             }
         }
     }

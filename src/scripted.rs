@@ -9,13 +9,13 @@
 
 use crate::configuration::base_url::BaseUrl;
 use crate::configuration::settings::{Deployment, IdentityLevel, Settings};
-use crate::transport::{Kind, Request, Response, Transport, TransportError, Unreachable};
+use crate::transport::{Flow, Kind, Request, Response, Take, Transport, TransportError, Unreachable};
 
 /// Expected requests and their answers.
 pub struct Script {
     /// What was sent, in order.
     pub seen: Vec<Request>,
-    /// How many requests each call of `send_all` held.
+    /// How many requests each call of `send_all` sent.
     pub waves: Vec<usize>,
     /// The pauses, in milliseconds.
     pub pauses: Vec<u64>,
@@ -87,12 +87,24 @@ impl Script {
 }
 
 impl Transport for Script {
-    fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>> {
-        self.waves.push(requests.len());
-        let answers = requests.iter().map(|request| self.answer(request)).collect();
-        self.seen.extend(requests);
+    /// Answers in the order of the requests, as if each took the same time.
+    fn send_all(&mut self, requests: Vec<Request>, at_once: usize, take: Take<'_>) {
         self.now += self.wave_takes * 1_000_000;
-        answers
+        let mut begun = requests.len();
+        let mut sent = 0;
+        for (place, request) in requests.into_iter().enumerate() {
+            if place >= begun {
+                break;
+            }
+            let answer = self.answer(&request);
+            self.seen.push(request);
+            sent += 1;
+            // When an answer says stop, as many as fit are under way.
+            if take(place, self.now, answer) == Flow::Stop {
+                begun = begun.min(place + at_once.max(1));
+            }
+        }
+        self.waves.push(sent);
     }
 
     fn pause(&mut self, milliseconds: u64) {
@@ -142,6 +154,7 @@ pub fn settings(base: &str) -> Settings {
         base_url: BaseUrl::parse(base).unwrap(),
         deployment: Deployment::SelfManaged,
         group: None,
+        members: true,
         memberships: false,
         add_ons: false,
         identity: IdentityLevel::Full,

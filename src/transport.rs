@@ -1,4 +1,4 @@
-//! What the plugin asks of a network: several requests sent together, their answers in the same order.
+//! What the plugin asks of a network: several requests under way together, their answers as they come.
 //!
 //! Guarantees: a [`Request`] is either a GET without a body, or a POST of JSON to GitLab's GraphQL endpoint; there is
 //! no way to give it another method, to add a body to the one or to send the other elsewhere. A header that holds a
@@ -228,18 +228,35 @@ pub enum TransportError {
     },
 }
 
+/// Whether to send more after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// What waits is sent.
+    GoOn,
+    /// Nothing more is begun. What is under way is still answered.
+    Stop,
+}
+
+/// Takes the answers of [`Transport::send_all`] as they come: the place of the request among the requests, the moment on
+/// the transport's clock, and the answer.
+pub type Take<'a> = &'a mut dyn FnMut(usize, u64, Result<Response, TransportError>) -> Flow;
+
 /// A network, and the time that passes on it.
 ///
 /// ```
-/// use gitlab_seats::transport::{Request, Response, Transport, TransportError, Unreachable};
+/// use gitlab_seats::transport::{Flow, Request, Take, Transport, Unreachable};
 ///
 /// struct Unplugged {
 ///     milliseconds: u64,
 /// }
 ///
 /// impl Transport for Unplugged {
-///     fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>> {
-///         requests.iter().map(|_| Err(Unreachable::NoRoute.into())).collect()
+///     fn send_all(&mut self, requests: Vec<Request>, _at_once: usize, take: Take<'_>) {
+///         for place in 0..requests.len() {
+///             if take(place, self.now(), Err(Unreachable::NoRoute.into())) == Flow::Stop {
+///                 return;
+///             }
+///         }
 ///     }
 ///
 ///     fn pause(&mut self, milliseconds: u64) {
@@ -252,10 +269,12 @@ pub enum TransportError {
 /// }
 /// ```
 pub trait Transport {
-    /// Send all requests, as many at once as the implementation allows, and wait for all.
+    /// Send the requests in their order, at most `at_once` under way at the same time (0 counts as 1), and hand over each
+    /// answer as soon as it is whole, while others are under way. Returns when nothing is under way and nothing more is
+    /// to be sent.
     ///
-    /// The result has one element for each request, in the order of the requests.
-    fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>>;
+    /// A request that was begun is answered once. After [`Flow::Stop`] none is begun.
+    fn send_all(&mut self, requests: Vec<Request>, at_once: usize, take: Take<'_>);
 
     /// Let so many milliseconds pass.
     fn pause(&mut self, milliseconds: u64);

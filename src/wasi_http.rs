@@ -1,7 +1,7 @@
 //! The network through `wasi:http`: the only module that speaks it.
 //!
-//! Guarantees: up to `max_concurrency` requests are under way at once inside one call; each has a connect, a first-byte
-//! and a between-bytes timeout and a deadline for the whole; a body is read in pieces and given up beyond
+//! Guarantees: no more requests than asked for are under way at once; while an answer is looked at, the next request is
+//! under way already; each has a connect, a first-byte and a between-bytes timeout and a deadline for the whole; a body is read in pieces and given up beyond
 //! [`LONGEST_BODY`]; every error code of the host becomes one of a few causes.
 //!
 //! Refuses to follow redirects, as does the host, and to block on one exchange: also the body of a query is written as
@@ -17,7 +17,7 @@ use wasi::http::types::{
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use crate::transport::{Kind, Request, Response, Scheme, Transport, TransportError, Unreachable};
+use crate::transport::{Flow, Kind, Request, Response, Scheme, Take, Transport, TransportError, Unreachable};
 
 mod cause;
 
@@ -48,35 +48,40 @@ const WHOLE: u64 = 180 * SECOND;
 
 /// The host's network.
 #[derive(Debug, Clone, Copy)]
-pub struct WasiHttp {
-    at_once: usize,
-}
-
-impl WasiHttp {
-    /// A network that keeps at most so many requests under way; 0 counts as 1.
-    #[must_use]
-    pub fn new(max_concurrency: u8) -> Self {
-        Self { at_once: usize::from(max_concurrency.max(1)) }
-    }
-}
+pub struct WasiHttp;
 
 impl Transport for WasiHttp {
-    fn send_all(&mut self, requests: Vec<Request>) -> Vec<Result<Response, TransportError>> {
-        let mut results: Vec<_> = requests.iter().map(|_| Err(Unreachable::Other.into())).collect();
+    fn send_all(&mut self, requests: Vec<Request>, at_once: usize, take: Take<'_>) {
+        let at_once = at_once.max(1);
         let mut waiting = requests.into_iter().enumerate();
         let mut under_way: Vec<Exchange> = Vec::new();
+        let mut answers: Vec<(usize, Outcome)> = Vec::new();
+        let mut flow = Flow::GoOn;
         loop {
-            while under_way.len() < self.at_once {
+            // Answers take their time to be read: the next requests are under way before, unless an answer may end it all.
+            let is_well = answers.iter().all(|(_, answer)| answer.as_ref().is_ok_and(|answer| answer.status == 200));
+            while flow == Flow::GoOn && is_well && under_way.len() < at_once {
                 let Some((place, request)) = waiting.next() else { break };
                 match start(request) {
                     Ok(phase) => {
                         under_way.push(Exchange { phase, place, deadline: monotonic_clock::subscribe_duration(WHOLE) })
                     }
-                    Err(error) => put(&mut results, place, Err(error)),
+                    Err(error) => {
+                        answers.push((place, Err(error)));
+                        break;
+                    }
                 }
             }
+            if !answers.is_empty() {
+                for (place, answer) in answers.drain(..) {
+                    if take(place, monotonic_clock::now(), answer) == Flow::Stop {
+                        flow = Flow::Stop;
+                    }
+                }
+                continue;
+            }
             if under_way.is_empty() {
-                return results;
+                return;
             }
             let pollables: Vec<&Pollable> =
                 under_way.iter().flat_map(|exchange| [exchange.phase.pollable(), &exchange.deadline]).collect();
@@ -88,7 +93,7 @@ impl Transport for WasiHttp {
             for exchange in before {
                 match exchange.advance() {
                     Step::Wait(exchange) => under_way.push(exchange),
-                    Step::Done(place, result) => put(&mut results, place, result),
+                    Step::Done(place, result) => answers.push((place, result)),
                 }
             }
         }
@@ -105,12 +110,6 @@ impl Transport for WasiHttp {
 }
 
 type Outcome = Result<Response, TransportError>;
-
-fn put(results: &mut [Outcome], place: usize, result: Outcome) {
-    if let Some(slot) = results.get_mut(place) {
-        *slot = result;
-    }
-}
 
 /// One request and its answer, as far as it is.
 struct Exchange {
@@ -310,15 +309,5 @@ fn read_piece(mut answering: Answering) -> Result<Progress, TransportError> {
         Err(StreamError::LastOperationFailed(error)) => {
             Err(http_error_code(&error).map_or_else(|| Unreachable::BrokeOff.into(), |code| cause(&code)))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_concurrency_is_one() {
-        assert_eq!((WasiHttp::new(0).at_once, WasiHttp::new(16).at_once), (1, 16));
     }
 }

@@ -131,6 +131,8 @@ fn a_tenants_token_is_nowhere_in_what_is_anothers() {
         (stand_in, echo)
     };
     let (of_a, of_b) = (stand_in(Scenario::SelfManagedPremium), stand_in(Scenario::GitlabCom));
+    // With a single subscriber, events that another test's thread has come by first would stay switched off for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = Log::default();
     let writer = log.clone();
     let subscriber =

@@ -4,16 +4,9 @@ use fake_gitlab::{Fault, Options, Scenario, Tokens};
 use serde_json::Value;
 
 use crate::support::facts::Facts;
-use crate::support::{Cli, Ran, StandIn, expected, lasting};
+use crate::support::{Cli, Ran, StandIn, expected, lasting_for};
 
 #[track_caller]
-fn assert_same(found: &[Value], expected: &[Value]) {
-    for (number, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert_eq!(found, expected, "record {number}");
-    }
-    assert_eq!(found.len(), expected.len(), "number of records");
-}
-
 fn collect(stand_in: &StandIn, args: &[&str]) -> Ran {
     Cli::source("collect", &stand_in.url(), Tokens::ADMINISTRATOR).args(args).run()
 }
@@ -28,7 +21,7 @@ fn twenty_five_thousand_users_equal_the_truth_in_constant_memory() {
     let stand_in = StandIn::start(Options { users: 25_000, ..Options::default() });
     let ran = collect(&stand_in, &["--bill", "--json"]);
     ran.assert_code(0);
-    assert_same(&ran.records(), &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
+    expected::assert_same(&ran.records(), &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
 
     let bill: Value = serde_json::from_str(ran.stderr.trim()).unwrap();
     let small = StandIn::start(Options { users: 1_000, ..Options::default() });
@@ -37,8 +30,9 @@ fn twenty_five_thousand_users_equal_the_truth_in_constant_memory() {
     let peak = |bill: &Value| bill["peak_memory_bytes"]["value"].as_u64().unwrap();
     eprintln!("guest memory: {} bytes at 1,000 users, {} at 25,000", peak(&small), peak(&bill));
     assert!(peak(&bill) <= peak(&small) + 65_536, "{bill}\n{small}");
-    // One page, one call: 250 pages, the last of which makes sure that no other follows, and the first call for the license.
-    assert_eq!(bill["calls"]["value"], 251);
+    // The license; the first page; the others with sixteen to a call, as there are four requests at once.
+    let calls = bill["calls"]["value"].as_u64().unwrap();
+    assert!((2 + 16..=2 + 20).contains(&calls), "{calls} calls");
     assert_eq!(bill["peak_memory_bytes"]["limit"], 64 << 20);
 }
 
@@ -71,7 +65,7 @@ fn every_kind_of_instance_with_a_license_equals_its_truth() {
             // The host's name in the records is the base's, path and all.
             assert_eq!(found[0]["source_key"], expected[0]["source_key"], "{scenario:?}");
             found = without_warning(&found, "allocated-differs");
-            assert_same(&found, &without_warning(&expected, "allocated-differs"));
+            expected::assert_same(&found, &without_warning(&expected, "allocated-differs"));
         }
     }
 }
@@ -81,7 +75,7 @@ fn admin_mode_works_with_its_scope() {
     let stand_in = StandIn::start(Options { scenario: Scenario::AdminMode, users: 120, ..Options::default() });
     let ran = Cli::source("collect", &stand_in.url(), Tokens::ADMIN_MODE).run();
     ran.assert_code(0);
-    assert_same(&ran.records(), &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
+    expected::assert_same(&ran.records(), &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
 }
 
 #[test]
@@ -89,34 +83,35 @@ fn a_rate_limit_is_waited_out_and_nothing_is_lost() {
     // The first two pass within one call, where the plugin waits; the last goes on for longer, and the host waits, too.
     let mut faults: Vec<Fault> =
         ["license@1=rate-limit-json-retry", "users@1=rate-limit-text"].map(|fault| fault.parse().unwrap()).to_vec();
-    faults.extend(lasting("users", 3, "rate-limit-json-retry"));
+    // Two pages under way, each sent four times.
+    faults.extend(lasting_for(8, "users", 3, "rate-limit-json-retry"));
     let stand_in = StandIn::start(Options { users: 300, faults, ..Options::default() });
     let ran = collect(&stand_in, &["--bill"]);
     ran.assert_code(0);
     let expected = expected::records(stand_in.gitlab.truth(), &stand_in.url());
     let (summary, others) = expected.split_last().unwrap();
     let found = ran.records();
-    assert_same(&found[..found.len() - 1], others);
+    expected::assert_same(&found[..found.len() - 1], others);
     assert_eq!(found.last().unwrap()["counts"], summary["counts"]);
     assert!(ran.stderr.contains("waiting 1 s"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 calls made again"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("5 requests within their call"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("8 requests within their call"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 × GET /api/v4/license 429"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("5 × GET /api/v4/users 429"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("9 × GET /api/v4/users 429"), "{}", ran.stderr);
 }
 
 #[test]
 fn a_list_that_loops_is_partial_and_says_where() {
-    let faults = vec!["users@3=repeat-cursor".parse().unwrap()];
+    let faults = vec!["users@2=repeat-cursor".parse().unwrap()];
     let stand_in = StandIn::start(Options { users: 1_000, faults, ..Options::default() });
     let ran = collect(&stand_in, &[]);
     ran.assert_code(3);
     let found = ran.records();
     let summary = found.last().unwrap();
     assert_eq!(summary["completeness"], "partial");
-    assert_eq!(summary["counts"]["user"], 300);
+    assert_eq!(summary["counts"]["user"], 200);
     assert!(ran.stderr.contains("warning: the collection is partial"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("300"), "the place is named: {}", ran.stderr);
+    assert!(ran.stderr.contains("200"), "the place is named: {}", ran.stderr);
 }
 
 #[test]
@@ -124,10 +119,10 @@ fn connections_are_reused() {
     let stand_in = StandIn::start(Options { users: 3_000, ..Options::default() });
     collect(&stand_in, &[]).assert_code(0);
     let requests = stand_in.gitlab.requests();
-    // Four for the license and what belongs to it, thirty pages, and one to make sure that no page follows.
-    assert_eq!(requests.len(), 35);
-    // Three requests at once in the first call; after that one at a time.
-    assert!(stand_in.gitlab.connections() <= 3, "{} connections", stand_in.gitlab.connections());
+    // Four for the license and what belongs to it, thirty pages, and one to make sure that no page follows; pages by number
+    // overlap by a row, which takes an eighth more.
+    assert!((35..=35 + 5).contains(&requests.len()), "{} requests", requests.len());
+    assert!(stand_in.gitlab.connections() <= 4, "{} connections", stand_in.gitlab.connections());
 }
 
 #[test]
@@ -165,7 +160,7 @@ fn forms_of_output() {
 
     let json = collect(&stand_in, &["--format", "json"]);
     let array: Vec<Value> = serde_json::from_str(&json.assert_code(0).stdout).unwrap();
-    assert_same(&array, &ndjson);
+    expected::assert_same(&array, &ndjson);
 
     let csv = collect(&stand_in, &["--format", "csv"]);
     let mut reader = csv::Reader::from_reader(csv.assert_code(0).stdout.as_bytes());
@@ -217,7 +212,7 @@ fn identity_levels_deliver_no_more_than_asked() {
 #[test]
 fn a_document_that_is_not_whole_is_not_begun() {
     for format in ["json", "csv", "table"] {
-        let faults = lasting("users", 3, "error-500");
+        let faults = vec!["users@3+=error-500".parse().unwrap()];
         let stand_in = StandIn::start(Options { users: 650, faults, ..Options::default() });
         let ran = collect(&stand_in, &["--format", format]);
         ran.assert_code(1);
@@ -237,7 +232,7 @@ fn a_reader_that_has_gone_is_told_nothing() {
 
 #[test]
 fn a_ceiling_of_requests_binds_plugin_and_host() {
-    let faults = lasting("users", 2, "error-500");
+    let faults = vec!["users@2+=error-500".parse().unwrap()];
     let stand_in = StandIn::start(Options { users: 650, faults, ..Options::default() });
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");

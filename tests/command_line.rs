@@ -79,7 +79,17 @@ fn inspect_says_what_a_plugin_is() {
         found["fields"].as_array().unwrap().iter().map(|field| field["key"].as_str().unwrap()).collect();
     assert_eq!(
         keys,
-        ["host_url", "token", "group", "deployment", "memberships", "add_ons", "identity", "max_concurrency"]
+        [
+            "host_url",
+            "token",
+            "group",
+            "deployment",
+            "members",
+            "memberships",
+            "add_ons",
+            "identity",
+            "max_concurrency"
+        ]
     );
     let text = Cli::new(["inspect"]).arg(component()).run();
     for word in keys.into_iter().chain([found["sha256"].as_str().unwrap(), "wasi:io/poll@0.2.12"]) {

@@ -15,7 +15,7 @@ wasi:io/poll@0.2.12
 wasi:io/streams@0.2.12";
 
 /// What GitLab.com, every caller, every version and add-ons take; 382,395 bytes were a self-managed administrator alone.
-const MOST_BYTES: usize = 560_000;
+const MOST_BYTES: usize = 600_000;
 
 fn manifest() -> Manifest {
     Manifest::read(&std::fs::read(component()).unwrap(), usize::MAX).unwrap()

@@ -16,7 +16,7 @@ use host_sim::policy::origin::{Grant, Origin};
 
 use crate::secrecy::configure;
 use crate::support::listener::Listener;
-use crate::support::{StandIn, component, lasting};
+use crate::support::{StandIn, component, lasting, lasting_for};
 
 const LOOPBACK: NetworkPolicy = NetworkPolicy { loopback: true, private: false };
 
@@ -278,7 +278,9 @@ fn computing_is_limited_and_waiting_is_not_computing() {
     crate::support::runtime().block_on(async {
         // An epoch ends while the guest waits, so that its time is looked at when it goes on.
         let least = Limits { cpu: Duration::from_millis(1), ..Limits::default() };
-        let call = Tenant::new(&stand_in.url(), least).await.page(None).await;
+        let first = Tenant::new(&stand_in.url(), Limits::default()).await.page(None).await;
+        let cursor = first.result.unwrap().unwrap().next;
+        let call = Tenant::new(&stand_in.url(), least).await.page(cursor.as_ref()).await;
         // On a busy machine an epoch may end even earlier, before there is an instance.
         if !matches!(&call.result, Err(CallError::Instantiate(words)) if words.contains("interrupt")) {
             assert_eq!(passed(&call), "cpu");
@@ -365,7 +367,8 @@ fn waits_of_a_run_together() {
         })
     };
     // The plugin waits out a few by itself; what goes on for longer than one call may wait is the host's.
-    let twice = [lasting("license", 1, "rate-limit-json-retry"), lasting("users", 2, "rate-limit-json-retry")].concat();
+    let twice =
+        [lasting("license", 1, "rate-limit-json-retry"), lasting_for(8, "users", 2, "rate-limit-json-retry")].concat();
     let (result, waits) = run(twice.clone(), second * 2);
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(waits, [second, second]);

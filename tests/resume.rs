@@ -104,7 +104,7 @@ fn to_a_file_the_second_run_completes_the_first_exactly() {
         let text = std::fs::read_to_string(&out).unwrap();
         let found = support::records(&text);
         // Exactly: in a file, a page that was written twice stands there once.
-        assert_eq!(found, expected::records(stand_in.gitlab.truth(), &stand_in.url()), "killed at {kill_at}");
+        expected::assert_same(&found, &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["seats.ndjson"], "killed at {kill_at}");
     }
@@ -118,7 +118,7 @@ fn many_kills_in_a_row_still_end_whole() {
     let mut kills = 0;
     for _ in 0..40 {
         let before = stand_in.gitlab.request_count();
-        let mut child = collect(&stand_in, &resume).arg("--out").arg(&out).spawn();
+        let mut child = collect(&stand_in, &resume).args(support::ONE_AT_ONCE).arg("--out").arg(&out).spawn();
         // The fifth request is the first that can only come after a noted page.
         kill_when(&mut child, || stand_in.gitlab.request_count() >= before + 5);
         child.wait().unwrap();
@@ -129,7 +129,7 @@ fn many_kills_in_a_row_still_end_whole() {
     }
     assert!(kills >= 2, "the run was killed {kills} times");
     let found = support::records(&std::fs::read_to_string(&out).unwrap());
-    assert_eq!(found, expected::records(stand_in.gitlab.truth(), &stand_in.url()));
+    expected::assert_same(&found, &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
 }
 
 #[test]
@@ -162,14 +162,20 @@ fn a_resume_file_of_another_source_or_output_is_refused() {
     let stand_in = StandIn::start(Options { users: USERS, faults, ..Options::default() });
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");
-    collect(&stand_in, &resume).run().assert_code(1);
+    collect(&stand_in, &resume).args(support::ONE_AT_ONCE).run().assert_code(1);
     let place = std::fs::read(&resume).unwrap();
 
     let other = StandIn::start(Options::default());
     for (cli, words) in [
         (collect(&other, &resume), "belongs to another source"),
-        (collect(&stand_in, &resume).args(["--set", "identity=username"]), "belongs to another configuration"),
-        (collect(&stand_in, &resume).arg("--out").arg(folder.path().join("x")), "belongs to another output"),
+        (
+            collect(&stand_in, &resume).args(support::ONE_AT_ONCE).args(["--set", "identity=username"]),
+            "belongs to another configuration",
+        ),
+        (
+            collect(&stand_in, &resume).args(support::ONE_AT_ONCE).arg("--out").arg(folder.path().join("x")),
+            "belongs to another output",
+        ),
     ] {
         let ran = cli.run();
         ran.assert_code(2);
@@ -177,7 +183,7 @@ fn a_resume_file_of_another_source_or_output_is_refused() {
         assert_eq!(std::fs::read(&resume).unwrap(), place, "the place is kept");
     }
     // And the right one still goes on.
-    let ran = collect(&stand_in, &resume).run();
+    let ran = collect(&stand_in, &resume).args(support::ONE_AT_ONCE).run();
     ran.assert_code(0);
     assert_eq!(ran.records().last().unwrap()["counts"]["user"], USERS);
 }
@@ -218,7 +224,7 @@ fn a_second_run_on_the_same_resume_file_is_refused() {
     first.wait().unwrap();
     collect(&stand_in, &resume).arg("--out").arg(&out).run().assert_code(0);
     let found = support::records(&std::fs::read_to_string(&out).unwrap());
-    assert_eq!(found, expected::records(stand_in.gitlab.truth(), &stand_in.url()));
+    expected::assert_same(&found, &expected::records(stand_in.gitlab.truth(), &stand_in.url()));
 }
 
 /// A kill between the last page and the end of the process: at each step of finishing, a second run ends well.

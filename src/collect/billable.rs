@@ -1,13 +1,14 @@
-//! A page of those who hold a seat in a group of GitLab.com, with role and date from the lists beside it.
+//! Pages of those who hold a seat in a group of GitLab.com, with role and date from the lists beside it.
 //!
 //! Guarantees: the list itself decides who holds a seat. Role and date come from the group's own members, one request a
-//! page; with `memberships`, from all memberships of each holder, two requests a person, within [`MOST_DRILLED`].
+//! page, unless `members` is off; with `memberships`, from all memberships of each holder, two requests a person, within [`MOST_DRILLED`].
 //!
 //! Refuses to go on without role and date in silence: where GitLab does not give them, as to owners of groups that are
 //! synchronised with LDAP, a warning says so once a group. Refuses an empty list: an Owner holds a seat.
 
+use super::ahead::{Ahead, Before, Came, Found};
 use super::endings::{ListName, allocated_differs, bad_page, judge};
-use super::{Page, ask_rows, can_be_left, fail, is_no_right, leave};
+use super::{Page, can_be_left, fail, is_no_right, leave};
 use crate::cursor::{Place, Stage};
 use crate::failure::Failure;
 use crate::gitlab::client::Client;
@@ -31,17 +32,67 @@ pub(super) fn start(place: &Place) -> (Stage, Walk) {
     (Stage::Billable, Walk::by_number(if place.drill { SMALL } else { ROWS_PER_PAGE }))
 }
 
+/// A page that was taken, and what there was before it.
+struct Part {
+    rows: Vec<PersonRow>,
+    before: Before,
+    goes_on: bool,
+}
+
 pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
     page.stage = "seats";
-    let settings = client.settings();
     let (Some(group), Some(pool_id)) = (place.group.clone(), place.pool_id.clone()) else {
         leave(place);
         return Ok(());
     };
-    let endpoint = Endpoint::BillableMembers { group: group.id.clone(), window: place.walk.window() };
+    // Most pages bring another request; with memberships, forty.
+    let most = match (place.drill, client.settings().members) {
+        (true, _) => 1,
+        (false, true) => client.worth_sending() / 2,
+        (false, false) => client.worth_sending(),
+    };
+    let endpoint = |window| Endpoint::BillableMembers { group: group.id.clone(), window };
+    let mut pages = Ahead::ask(client, place, most, false, &|asked| endpoint(asked.window()));
+    let mut parts: Vec<Part> = Vec::new();
+    while let Some(came) = pages.next(&place.walk) {
+        let before = Before::of(place, page);
+        let endpoint = endpoint(came.0.window());
+        let taken = take(client, came, &endpoint, place, page);
+        if !parts.is_empty() && page.doubtful {
+            before.restore(place, page);
+            break;
+        }
+        match taken {
+            Ok(Some((rows, goes_on))) => {
+                parts.push(Part { rows, before, goes_on });
+                if !goes_on {
+                    break;
+                }
+            }
+            Ok(None) if parts.is_empty() => return Ok(()),
+            Err(failure) if parts.is_empty() => return Err(failure),
+            Ok(None) | Err(_) => {
+                before.restore(place, page);
+                break;
+            }
+        }
+    }
+    let name = endpoint(place.walk.window()).name();
+    deliver(client, &group.id, &pool_id, &name, parts, place, page)
+}
+
+/// Take a page: its rows, and whether the list goes on. Nothing where the list is left.
+fn take(
+    client: &mut Client<'_>,
+    (_, came, found): Came,
+    endpoint: &Endpoint,
+    place: &mut Place,
+    page: &mut Page,
+) -> Result<Option<(Vec<PersonRow>, bool)>, Failure> {
+    let settings = client.settings();
     let name = endpoint.name();
     let list = ListName { rows: "seats", endpoint: &name };
-    let (answer, rows) = match ask_rows(client, &endpoint) {
+    let (answer, rows) = match found {
         Ok(found) => found,
         Err(refusal) if can_be_left(&refusal) && place.walk.rows == 0 => {
             page.warn(
@@ -55,7 +106,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
             );
             place.whole = false;
             place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
-            return Ok(());
+            return Ok(None);
         }
         // No Owner any more, or the group is gone: what was read stays, and other groups are read.
         Err(refusal) if can_be_left(&refusal) => {
@@ -70,11 +121,10 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
             );
             place.whole = false;
             leave(place);
-            return Ok(());
+            return Ok(None);
         }
-        Err(refusal) => return Err(fail(refusal, &endpoint, settings)),
+        Err(refusal) => return Err(fail(refusal, endpoint, settings)),
     };
-    let came = rows.len();
     let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_page(error, endpoint.name()))?;
     if taken.then == Then::Unsure && place.counted_now && place.allocated == Some(place.walk.rows) {
         // The number that was counted for this run is as good as a header.
@@ -83,25 +133,65 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     place.walk.press_on(&mut taken);
     page.expected = taken.total;
     let goes_on = judge(&taken, list, came, place, page);
+    place.seats = place.seats.saturating_add(u64::try_from(taken.rows.len()).unwrap_or(u64::MAX));
+    Ok(Some((taken.rows, goes_on)))
+}
+
+/// Deliver the holders on pages that were taken, with what the lists beside say of them.
+fn deliver(
+    client: &mut Client<'_>,
+    group: &Id,
+    pool_id: &str,
+    name: &str,
+    mut parts: Vec<Part>,
+    place: &mut Place,
+    page: &mut Page,
+) -> Result<(), Failure> {
+    // A page that brought nobody new is the last one.
+    let wanted = client.settings().members;
+    let asked = parts.iter().take_while(|part| wanted && !part.rows.is_empty());
+    let among: Vec<Endpoint> = asked.map(|part| members_among(group, &part.rows)).collect();
+    let mut answers: Vec<Found> = client
+        .ask_many(&among)
+        .into_iter()
+        .map(|answer| answer.and_then(|answer| Ok((read_answer(&answer, client.clock())?, answer))))
+        .map(|found| found.map(|(rows, answer)| (answer, rows)))
+        .collect();
+    // Up to the first whose answer says that GitLab is in trouble; the next call begins with that page. If it is the
+    // first of several, it was too much at once.
+    let in_trouble = |answer: &Found| answer.as_ref().is_err_and(|refusal| !can_be_left(refusal));
+    if let Some(first) = answers.iter().position(in_trouble) {
+        let sent_away = matches!(answers.get(first), Some(Err(Refusal::TooOften(_))));
+        let kept = if sent_away && answers.len() > 1 { first } else { first.max(1) };
+        if let Some(part) = parts.drain(kept.min(parts.len())..).next() {
+            part.before.restore(place, page);
+        }
+        answers.truncate(kept);
+    }
+    let goes_on = parts.last().is_none_or(|part| part.goes_on);
     // A right that ends here has let the page itself be read: its holders are delivered, without more about them.
     let mut ended = Ok(());
-    let members = members_among(client, &group.id, &taken.rows, place, page);
-    let members = members.unwrap_or_else(|failure| {
-        ended = Err(failure);
-        Vec::new()
-    });
-    let memberships = if ended.is_ok() { drill(client, &group.id, &taken.rows, place, page) } else { Ok(Vec::new()) };
-    let memberships = memberships.unwrap_or_else(|failure| {
-        ended = Err(failure);
-        Vec::new()
-    });
-    for (number, row) in taken.rows.into_iter().enumerate() {
-        let member = members.iter().find(|member| member.id == row.id);
-        let drilled = memberships.get(number).map(Vec::as_slice).unwrap_or_default();
-        let assignment = seats::billable(&row, &pool_id, member, drilled);
-        place.seats = place.seats.saturating_add(1);
-        page.entries.push(Entry::User(seats::user(row, true, settings.identity)));
-        page.entries.push(Entry::Assignment(assignment));
+    let mut answers = answers.into_iter().zip(&among);
+    for part in parts {
+        let members = answers
+            .next()
+            .map_or_else(|| Ok(Vec::new()), |(answer, endpoint)| roles(answer, endpoint, client, place, page));
+        let members = members.unwrap_or_else(|failure| {
+            ended = Err(failure);
+            Vec::new()
+        });
+        let memberships = if ended.is_ok() { drill(client, group, &part.rows, place, page) } else { Ok(Vec::new()) };
+        let memberships = memberships.unwrap_or_else(|failure| {
+            ended = Err(failure);
+            Vec::new()
+        });
+        for (number, row) in part.rows.into_iter().enumerate() {
+            let member = members.iter().find(|member| member.id == row.id);
+            let drilled = memberships.get(number).map(Vec::as_slice).unwrap_or_default();
+            let assignment = seats::billable(&row, pool_id, member, drilled);
+            page.entries.push(Entry::User(seats::user(row, true, client.settings().identity)));
+            page.entries.push(Entry::Assignment(assignment));
+        }
     }
     ended?;
     if goes_on {
@@ -111,7 +201,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         page.warn(
             "seats-not-read",
             "GitLab's list of seats of this group is empty, although its Owner holds one at least. Who holds the seats is unknown.",
-            Some(name),
+            Some(name.to_owned()),
         );
         place.whole = false;
     } else if place.list_whole {
@@ -121,26 +211,26 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     Ok(())
 }
 
-/// Those of the rows who are members of the group itself, with role and date.
-fn members_among(
-    client: &mut Client<'_>,
-    group: &Id,
-    rows: &[PersonRow],
+/// Asks for those of the rows who are members of the group itself.
+fn members_among(group: &Id, rows: &[PersonRow]) -> Endpoint {
+    Endpoint::MembersAmong { group: group.clone(), users: rows.iter().map(|row| row.id.clone()).collect() }
+}
+
+/// Role and date of those who are members of the group itself.
+fn roles(
+    answer: Found,
+    endpoint: &Endpoint,
+    client: &Client<'_>,
     place: &mut Place,
     page: &mut Page,
 ) -> Result<Vec<PersonRow>, Failure> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
     let settings = client.settings();
-    let endpoint =
-        Endpoint::MembersAmong { group: group.clone(), users: rows.iter().map(|row| row.id.clone()).collect() };
-    match ask_rows(client, &endpoint) {
+    match answer {
         Ok((answer, members)) => {
-            let words = match came(&answer, members.len()) {
-                Came::Whole => return Ok(members),
-                Came::Cut => "A list of members was cut short",
-                Came::NotSaid => "Something before GitLab takes the headers of its lists away",
+            let words = match ending(&answer, members.len()) {
+                Ending::Whole => return Ok(members),
+                Ending::Cut => "A list of members was cut short",
+                Ending::NotSaid => "Something before GitLab takes the headers of its lists away",
             };
             roles_missed(words, endpoint.name(), place, page);
             Ok(members)
@@ -150,7 +240,7 @@ fn members_among(
             roles_missed(words.trim_end_matches('.'), endpoint.name(), place, page);
             Ok(Vec::new())
         }
-        Err(refusal) => Err(fail(refusal, &endpoint, settings)),
+        Err(refusal) => Err(fail(refusal, endpoint, settings)),
     }
 }
 
@@ -167,18 +257,18 @@ fn roles_missed(why: &str, endpoint: String, place: &mut Place, page: &mut Page)
 }
 
 /// How a list came that has one page at most.
-enum Came {
+enum Ending {
     Whole,
     Cut,
     /// Without the headers that tell.
     NotSaid,
 }
 
-fn came(answer: &Response, came: usize) -> Came {
+fn ending(answer: &Response, came: usize) -> Ending {
     match next(answer) {
-        Ok(Next::NotSaid) => Came::NotSaid,
-        Ok(Next::End) if is_total(answer, came) => Came::Whole,
-        _ => Came::Cut,
+        Ok(Next::NotSaid) => Ending::NotSaid,
+        Ok(Next::End) if is_total(answer, came) => Ending::Whole,
+        _ => Ending::Cut,
     }
 }
 
@@ -239,10 +329,10 @@ fn drill(
                 answer.and_then(|answer| Ok((read_answer::<Vec<Membership>>(&answer, client.clock())?, answer)));
             match found {
                 Ok((memberships, answer)) => {
-                    match came(&answer, memberships.len()) {
-                        Came::Whole => {}
-                        Came::Cut => lost += 1,
-                        Came::NotSaid => roles_missed(
+                    match ending(&answer, memberships.len()) {
+                        Ending::Whole => {}
+                        Ending::Cut => lost += 1,
+                        Ending::NotSaid => roles_missed(
                             "Something before GitLab takes the headers of its lists away",
                             endpoint.name(),
                             place,

@@ -90,7 +90,9 @@ pub(super) fn judge<T>(taken: &Taken<T>, list: ListName<'_>, came: usize, place:
         };
         page.warn(code, message, scope());
     }
-    place.list_whole &= broken.is_none() && taken.dropped == 0 && !taken.is_short;
+    let is_well = broken.is_none() && taken.dropped == 0 && !taken.is_short;
+    page.doubtful |= !is_well;
+    place.list_whole &= is_well;
     place.whole &= place.list_whole;
     taken.then == Then::GoesOn
 }

@@ -133,7 +133,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
             learned(optional, "add-ons", &mut place.unknown_fields, page);
             take_purchases(purchases, scope, true, place, page, settings)?;
         }
-        let (stage, walk) = members::start(place).unwrap_or_else(|| billable::start(place));
+        let (stage, walk) = members::start(place, settings.members).unwrap_or_else(|| billable::start(place));
         place.turn_to(stage, walk);
     } else {
         lower_bound(place, page, &path);

@@ -11,6 +11,7 @@ use crate::scripted::{Script, and_header, json, response};
 use crate::transport::{Response, TransportError, Unreachable};
 
 mod add_ons;
+mod ahead;
 mod doubt;
 mod drill_down;
 mod groups;

@@ -1,10 +1,11 @@
-//! A page of the accounts of an instance: who there is, and who of them holds a seat.
+//! Pages of the accounts of an instance: who there is, and who of them holds a seat.
 //!
 //! Guarantees: each account is delivered at most once, in ascending order of id, together with its assignment; the last
 //! page compares the seats counted with GitLab's own number and reports both.
 //!
 //! Refuses rows that an administrator would not get, and a list without anybody, which would read as "all released".
 
+use super::ahead::{self, Ahead, Came};
 use super::endings::{ListName, allocated_differs, bad_page, judge};
 use super::{EMPTY_LIST, MEND_EMPTY_LIST, Page, fail, leave};
 use crate::configuration::settings::Settings;
@@ -13,7 +14,7 @@ use crate::failure::{Explanation, Failure};
 use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{self, Endpoint, ROWS_PER_PAGE};
 use crate::gitlab::entities::PersonRow;
-use crate::gitlab::refusal::{Refusal, decode, read as read_rows};
+use crate::gitlab::refusal::{Refusal, decode};
 use crate::paging::{Break, Taken, Then};
 use crate::record::Entry;
 use crate::seats::{self, Downgraded, SeatRules};
@@ -21,30 +22,52 @@ use crate::seats::{self, Downgraded, SeatRules};
 const LIST: ListName<'static> = ListName { rows: "users", endpoint: "GET /api/v4/users" };
 
 pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
-    let settings = client.settings();
     page.stage = "accounts";
-    let asked = place.walk.page();
-    let endpoint = Endpoint::Users { page: asked.clone(), per_page: ROWS_PER_PAGE };
+    // Worth a request where there are pages to guess and nothing else tells how many.
+    let walk = &place.walk;
+    let newest = walk.full
+        && walk.can_guess()
+        && walk.newest.is_none()
+        && walk.total.is_none()
+        && (walk.pages > 1 || place.allocated.is_none());
+    let most = client.worth_sending();
+    let pages = Ahead::ask(client, place, most, newest, &|asked| endpoint_of(asked.page.clone()));
+    ahead::each(client, pages, place, page, &take)
+}
+
+const fn endpoint_of(page: endpoint::Page) -> Endpoint {
+    Endpoint::Users { page, per_page: ROWS_PER_PAGE }
+}
+
+/// Take a page. Whether the list goes on.
+fn take(
+    client: &mut Client<'_>,
+    (asked, came, found): Came,
+    place: &mut Place,
+    page: &mut Page,
+) -> Result<bool, Failure> {
+    let settings = client.settings();
+    let asked = asked.page;
+    let endpoint = endpoint_of(asked.clone());
     let refused = |refusal| fail(refusal, &endpoint, settings);
-    let answer = client.ask(&endpoint).map_err(refused)?;
-    let rows: Vec<PersonRow> = match read_rows(&answer, client.clock()) {
+    let (answer, rows) = match found {
         // The ceiling of lists by number, or a keyset that is refused.
         Err(Refusal::Unexpected(405, _)) => match asked {
             endpoint::Page::First => {
                 place.walk.without_keyset();
-                return Ok(());
+                return Ok(true);
             }
             endpoint::Page::Window(_) => {
                 judge(&Taken::<()>::nothing(None, Then::Broken(Break::TooDeep)), LIST, 0, place, page);
                 leave(place);
-                return Ok(());
+                return Ok(false);
             }
             endpoint::Page::Cursor(_) => return Err(refused(Refusal::Unexpected(405, String::new()))),
         },
-        rows => rows.map_err(refused)?,
+        found => found.map_err(refused)?,
     };
-    let came = rows.len();
-    let mut taken = place.walk.take(&answer, rows, |row| &row.id).map_err(|error| bad_page(error, endpoint.name()))?;
+    let taken = place.walk.take_asked(asked, came, &answer, rows, |row| &row.id);
+    let mut taken = taken.map_err(|error| bad_page(error, endpoint.name()))?;
     let rules = SeatRules { plan: place.plan.as_deref(), release: place.release, guests_free: None };
     let brought_somebody = !taken.rows.is_empty();
     for row in std::mem::take(&mut taken.rows) {
@@ -70,7 +93,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     }
     page.expected = taken.total;
     if judge(&taken, LIST, came, place, page) {
-        return Ok(());
+        return Ok(true);
     }
     if place.walk.rows == 0 {
         return Err(nobody(&endpoint));
@@ -79,7 +102,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         allocated_differs(place, page, "The license", "users");
     }
     leave(place);
-    Ok(())
+    Ok(false)
 }
 
 /// Whether there is nobody with a larger id than those read: one row, from the other end. If there is, the walk goes on by

@@ -85,6 +85,8 @@ pub mod key {
     pub const GROUP: &str = "group";
     /// How GitLab is run.
     pub const DEPLOYMENT: &str = "deployment";
+    /// Read the list of a group's members.
+    pub const MEMBERS: &str = "members";
     /// Look up role and date of every holder.
     pub const MEMBERSHIPS: &str = "memberships";
     /// Read add-on seats.
@@ -145,6 +147,15 @@ const FIELDS: &[Field] = &[
             ("gitlab-com", "GitLab.com"),
             ("self-managed", "Self-managed or Dedicated"),
         ],
+        ..PLAIN
+    },
+    Field {
+        key: key::MEMBERS,
+        label: "Read the group's members",
+        help: "GitLab.com, for an Owner: beside the list of seats also that of the group's members. Gives role and date \
+               of each seat, and who takes no seat and why. Without it, a third of the requests.",
+        kind: FieldKind::Boolean,
+        default_value: Some("true"),
         ..PLAIN
     },
     Field {
@@ -222,6 +233,7 @@ mod tests {
                 ("token", FieldKind::Secret, true, None),
                 ("group", FieldKind::Text, false, None),
                 ("deployment", FieldKind::Choice, false, Some("auto")),
+                ("members", FieldKind::Boolean, false, Some("true")),
                 ("memberships", FieldKind::Boolean, false, Some("false")),
                 ("add_ons", FieldKind::Boolean, false, Some("true")),
                 ("identity", FieldKind::Choice, false, Some("full")),

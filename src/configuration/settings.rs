@@ -43,6 +43,8 @@ pub struct Settings {
     pub deployment: Deployment,
     /// Only this top-level group; GitLab.com only.
     pub group: Option<String>,
+    /// Whether an Owner's run reads the lists of members of a group, too.
+    pub members: bool,
     /// Whether to look up role and date of every holder.
     pub memberships: bool,
     /// Whether add-on seats are wanted.
@@ -73,6 +75,9 @@ object! {
         optional {
             /// Only this group.
             pub group: Option<String>,
+            /// Whether lists of members are not wanted. Written only then: settings of before the field stay what they are.
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            pub without_members: bool,
             /// Whether memberships are wanted.
             pub memberships: bool,
             /// Whether add-ons are wanted.
@@ -96,6 +101,7 @@ impl Settings {
             base_url: self.base_url.to_string(),
             deployment: self.deployment,
             group: self.group.clone(),
+            without_members: !self.members,
             memberships: self.memberships,
             add_ons: self.add_ons,
             identity: Some(self.identity),
@@ -114,6 +120,7 @@ impl Settings {
             base_url: BaseUrl::parse(&written.base_url).map_err(|_| NotOurs)?,
             deployment: written.deployment,
             group: written.group,
+            members: !written.without_members,
             memberships: written.memberships,
             add_ons: written.add_ons,
             identity: written.identity.ok_or(NotOurs)?,
@@ -176,6 +183,7 @@ mod tests {
             base_url: BaseUrl::parse("http://localhost:8080/gitlab").unwrap(),
             deployment: Deployment::SelfManaged,
             group: None,
+            members: true,
             memberships: false,
             add_ons: true,
             identity: IdentityLevel::Full,
@@ -191,6 +199,15 @@ mod tests {
             r#"{"v":1,"base_url":"http://localhost:8080/gitlab","deployment":"self-managed","group":null,"memberships":false,"add_ons":true,"identity":"full","max_concurrency":4}"#
         );
         assert_eq!(Settings::from_text(&text), Ok(settings()));
+    }
+
+    #[test]
+    fn a_switch_that_is_new_is_written_where_it_is_off() {
+        let off = Settings { members: false, ..settings() };
+        let text = off.to_text().unwrap();
+        assert_eq!(text, settings().to_text().unwrap().replace("null,", "null,\"without_members\":true,"));
+        assert_eq!(Settings::from_text(&text), Ok(off));
+        assert_eq!(Settings::from_text(&text.replace("members\":true", "members\":false")), Err(NotOurs));
     }
 
     #[test]

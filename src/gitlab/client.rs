@@ -2,24 +2,23 @@
 //!
 //! Guarantees: every request goes to the configured origin and path with the same headers; with
 //! [`Credential::Injected`] there is no credential header at all; every request sent is counted, those sent again too.
-//! An answer that may get better is asked for again as [`super::patience`] allows, and after a 429 no more than half as
-//! many requests as before go out together, for the rest of the call. Where the plugin knows the secret, it is blotted
-//! out of answers before anything reads them: a server that echoes requests, as debugging proxies do, cannot bring it
-//! into a message.
+//! An answer that may get better is asked for again as [`super::patience`] allows, and until then nothing more is begun;
+//! [`super::pace`] tells how many requests are under way at once. Where the plugin knows the secret, it is blotted out of
+//! answers before anything reads them: a server that echoes requests, as debugging proxies do, cannot bring it into a
+//! message.
 //!
 //! Refuses to go on after an answer that says that nothing more is wanted, a 401 or a 429 which is not waited out: what
 //! has not been sent then is not sent, and gets that answer. All others are read through [`super::refusal`].
 
-use std::collections::VecDeque;
-
 use super::endpoint::Endpoint;
 use super::graphql::Query;
+use super::pace::Pace;
 use super::patience::{Fault, Patience};
 use super::refusal::Refusal;
 use crate::clock::Clock;
 use crate::configuration::fields::{CREDENTIAL_HEADER, CREDENTIAL_PREFIX, VERSION};
 use crate::configuration::settings::Settings;
-use crate::transport::{Request, RequestHeader, Response, Transport, TransportError, Unreachable};
+use crate::transport::{Flow, Request, RequestHeader, Response, Transport, TransportError, Unreachable};
 
 /// How the secret gets on a request.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +53,19 @@ struct Turn {
     place: usize,
     /// How often it has been sent again.
     tries: u8,
+    /// What came last.
+    answer: Option<Outcome>,
+}
+
+type Outcome = Result<Response, Refusal>;
+
+/// What becomes of requests that were not sent, after an answer that ends a round for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsent {
+    /// They get that answer.
+    GetLastWord,
+    /// Nobody has to have them: what comes after one that failed is of no use, and the server's pace is kept to.
+    AreLeft,
 }
 
 /// Stands where no answer has come yet.
@@ -63,6 +75,13 @@ pub const UNANSWERED: Result<Response, Refusal> =
 /// In a millisecond.
 const NANOSECONDS: u64 = 1_000_000;
 
+/// In milliseconds.
+const SECOND: u64 = 1000;
+
+/// Answers that a connection brings in one call. The more, the less the pause between two calls counts; the longer, too,
+/// until what was read is safe.
+const ROUNDS: usize = 4;
+
 /// One GitLab, for the length of one call.
 pub struct Client<'a> {
     settings: &'a Settings,
@@ -71,9 +90,9 @@ pub struct Client<'a> {
     clock: &'a dyn Clock,
     sent: u64,
     patience: Patience,
+    pace: Pace,
     /// On the transport's clock, in nanoseconds.
     began: u64,
-    at_once: usize,
     /// Whether a 429 has come.
     is_limited: bool,
 }
@@ -86,10 +105,67 @@ impl<'a> Client<'a> {
         transport: &'a mut dyn Transport,
         clock: &'a dyn Clock,
     ) -> Self {
+        Self::at_pace(settings, credential, transport, clock, Pace::default())
+    }
+
+    /// The same, which knows the server's pace from earlier calls.
+    pub fn at_pace(
+        settings: &'a Settings,
+        credential: &'a Credential,
+        transport: &'a mut dyn Transport,
+        clock: &'a dyn Clock,
+        pace: Pace,
+    ) -> Self {
         let began = transport.now();
-        let at_once = usize::from(settings.max_concurrency.max(1));
         let patience = Patience::default();
-        Self { settings, credential, transport, clock, sent: 0, patience, began, at_once, is_limited: false }
+        Self { settings, credential, transport, clock, sent: 0, patience, pace, began, is_limited: false }
+    }
+
+    /// Wait until the server takes requests again, if that is soon.
+    ///
+    /// # Errors
+    /// How many seconds it is not soon enough: a wait that is the caller's, who holds nothing meanwhile.
+    pub fn wait_for_window(&mut self) -> Result<(), u32> {
+        loop {
+            match self.pace.wait(self.clock.unix_seconds()) {
+                0 => return Ok(()),
+                // One more, since the clock shows whole seconds only.
+                1 if self.patience.grant(Fault::Limited(Some(1)), 0, 0).is_some() => {
+                    let pause = self.patience.pause(SECOND, 0);
+                    self.transport.pause(pause);
+                    self.pace.waited(self.clock.unix_seconds());
+                }
+                seconds => return Err(u32::try_from(seconds).unwrap_or(u32::MAX)),
+            }
+        }
+    }
+
+    /// The server's pace, as far as it is known now.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        let mut pace = self.pace.clone();
+        if !self.is_limited {
+            pace.went_well(self.most_at_once());
+        }
+        pace
+    }
+
+    /// Whether the server has sent a request of this call away.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        self.is_limited
+    }
+
+    /// How many requests are worth sending together: they keep the connections busy for a while, and the server takes
+    /// them, as far as is known.
+    #[must_use]
+    pub fn worth_sending(&self) -> usize {
+        let busy = self.pace.at_once(self.most_at_once()).saturating_mul(ROUNDS);
+        busy.min(usize::try_from(self.pace.room()).unwrap_or(usize::MAX)).max(1)
+    }
+
+    fn most_at_once(&self) -> usize {
+        usize::from(self.settings.max_concurrency.max(1))
     }
 
     /// The settings that this client was made with.
@@ -111,14 +187,14 @@ impl<'a> Client<'a> {
     }
 
     /// Ask several endpoints at once. The answers come in the order of the endpoints, one for each.
-    pub fn ask_all<const N: usize>(&mut self, endpoints: [&Endpoint; N]) -> [Result<Response, Refusal>; N] {
+    pub fn ask_all<const N: usize>(&mut self, endpoints: [&Endpoint; N]) -> [Outcome; N] {
         let asks: Vec<Ask<'_>> = endpoints.iter().map(|endpoint| Ask::Get(endpoint)).collect();
         let mut answers = self.send(&asks).into_iter();
         std::array::from_fn(|_| answers.next().unwrap_or(UNANSWERED))
     }
 
     /// The same for any number of endpoints.
-    pub fn ask_many(&mut self, endpoints: &[Endpoint]) -> Vec<Result<Response, Refusal>> {
+    pub fn ask_many(&mut self, endpoints: &[Endpoint]) -> Vec<Outcome> {
         let asks: Vec<Ask<'_>> = endpoints.iter().map(Ask::Get).collect();
         self.send(&asks)
     }
@@ -141,76 +217,113 @@ impl<'a> Client<'a> {
 
     /// Ask all of these, endpoints and queries mixed. The answers come in the order of the asks, one for each: the last
     /// one that came, where one was asked for again.
-    pub fn send(&mut self, asks: &[Ask<'_>]) -> Vec<Result<Response, Refusal>> {
+    pub fn send(&mut self, asks: &[Ask<'_>]) -> Vec<Outcome> {
         // Plain loops: chains of iterators over these types cost kilobytes of the component.
-        let mut answers = Vec::with_capacity(asks.len());
-        let mut queue = VecDeque::with_capacity(asks.len());
-        for place in 0..asks.len() {
-            answers.push(UNANSWERED);
-            queue.push_back(Turn { place, tries: 0 });
-        }
-        while !queue.is_empty() {
-            let mut wave = Vec::new();
-            let mut requests = Vec::new();
-            while let Some(turn) = if wave.len() < self.wave_size() { queue.pop_front() } else { None } {
-                let Some(ask) = asks.get(turn.place) else { continue };
-                requests.push(self.request(*ask));
-                wave.push(turn);
+        let mut answers = Vec::new();
+        answers.resize_with(asks.len(), || UNANSWERED);
+        self.send_each(asks, Unsent::GetLastWord, &mut |place, answer| {
+            if let Some(slot) = answers.get_mut(place) {
+                *slot = answer;
             }
-            self.sent = self.sent.saturating_add(u64::try_from(wave.len()).unwrap_or(u64::MAX));
-            let mut came = self.transport.send_all(requests).into_iter();
-            let elapsed = self.transport.now().saturating_sub(self.began) / NANOSECONDS;
-            let mut saw_limit = false;
-            let mut last_word = None;
-            let mut longest = 0;
-            let mut again = Vec::new();
-            for Turn { place, tries } in wave {
-                let answer = came.next().unwrap_or(Err(TransportError::Unreachable(Unreachable::Other)));
-                let fault = Fault::of(&answer, self.clock);
-                saw_limit |= matches!(fault, Some(Fault::Limited(_)));
-                if let Some(wait) = fault.and_then(|fault| self.patience.grant(fault, tries, elapsed)) {
-                    longest = wait.max(longest);
-                    again.push(Turn { place, tries: tries.saturating_add(1) });
-                } else if let Ok(response @ Response { status: 401 | 429, .. }) = &answer {
-                    last_word = Some(response.clone());
-                }
-                if let Some(slot) = answers.get_mut(place) {
-                    *slot = match answer {
-                        Ok(response) => Ok(self.without_secret(response)),
-                        Err(error) => Err(Refusal::NoAnswer(error)),
-                    };
-                }
-            }
-            if saw_limit {
-                self.at_once = (self.at_once / 2).max(1);
-                self.is_limited = true;
-            }
-            if let Some(word) = last_word {
-                let word = self.without_secret(word);
-                for turn in queue {
-                    // What was to be sent again keeps the answer that it has.
-                    if let Some(slot) = answers.get_mut(turn.place).filter(|_| turn.tries == 0) {
-                        *slot = Ok(word.clone());
-                    }
-                }
-                return answers;
-            }
-            if longest > 0 {
-                // What a clock shows below the millisecond is chance enough, and the only one there is.
-                let pause = self.patience.pause(longest, self.transport.now() % NANOSECONDS);
-                self.transport.pause(pause);
-            }
-            for turn in again.into_iter().rev() {
-                queue.push_front(turn);
-            }
-        }
+        });
         answers
     }
 
-    /// The transport keeps `at_once` requests under way and takes up the next when one is answered; twice as many keep
-    /// it busy, and let a 429 be noticed before much more is sent.
-    const fn wave_size(&self) -> usize {
-        if self.is_limited { self.at_once } else { self.at_once * 2 }
+    /// Ask for as many of these as the server takes now. Each answer is handed over when it has come, with its place among
+    /// the endpoints, while others are under way; those that were not asked for are not.
+    pub fn ask_ahead(&mut self, endpoints: &[Endpoint], done: &mut dyn FnMut(usize, Outcome)) {
+        let asks: Vec<Ask<'_>> = endpoints.iter().map(Ask::Get).collect();
+        self.send_each(&asks, Unsent::AreLeft, done);
+    }
+
+    fn send_each(&mut self, asks: &[Ask<'_>], unsent: Unsent, done: &mut dyn FnMut(usize, Outcome)) {
+        let mut queue = Vec::with_capacity(asks.len());
+        for place in 0..asks.len() {
+            queue.push(Some(Turn { place, tries: 0, answer: None }));
+        }
+        let mut held: Vec<Option<Turn>> = Vec::new();
+        // The first, by its place, that got no data.
+        let mut failed = usize::MAX;
+        while !queue.is_empty() {
+            let mut requests = Vec::with_capacity(queue.len());
+            for turn in queue.iter().flatten() {
+                if let Some(ask) = asks.get(turn.place) {
+                    requests.push(self.request(*ask));
+                }
+            }
+            let most = self.most_at_once();
+            let at_once = self.pace.at_once(most);
+            let (credential, clock, began) = (self.credential, self.clock, self.began);
+            let (pace, sent) = (&mut self.pace, &mut self.sent);
+            let mut round = Round::default();
+            self.transport.send_all(requests, at_once, &mut |number, at, answer| {
+                let Some(turn) = queue.get_mut(number).and_then(Option::take) else {
+                    return Flow::Stop;
+                };
+                *sent = sent.saturating_add(1);
+                let fault = Fault::of(&answer, clock);
+                if let Some(Fault::Limited(seconds)) = fault {
+                    round.limited = Some(seconds.max(round.limited.flatten()));
+                } else if let Ok(response) = &answer {
+                    round.is_full |= pace.answered(response, most, clock.unix_seconds());
+                }
+                let answer = match answer {
+                    Ok(response) => Ok(without_secret(credential, response)),
+                    Err(error) => Err(Refusal::NoAnswer(error)),
+                };
+                if let Some(fault) = fault {
+                    let elapsed = at.saturating_sub(began) / NANOSECONDS;
+                    round.faulty.push((Turn { answer: Some(answer), ..turn }, fault, elapsed));
+                } else {
+                    round.note(turn.place, &answer, unsent, &mut failed);
+                    done(turn.place, answer);
+                }
+                round.flow(unsent, failed)
+            });
+            // In the order of the asks, so that it does not depend on whose answer came first who is asked again.
+            round.faulty.sort_by_key(|(turn, ..)| turn.place);
+            let mut again = Vec::new();
+            for (turn, fault, elapsed) in std::mem::take(&mut round.faulty) {
+                if let Some(wait) = self.patience.grant(fault, turn.tries, elapsed) {
+                    round.longest = round.longest.max(wait);
+                    again.push(Some(Turn { tries: turn.tries.saturating_add(1), ..turn }));
+                } else if let Some(answer) = turn.answer {
+                    round.note(turn.place, &answer, unsent, &mut failed);
+                    done(turn.place, answer);
+                }
+            }
+            if let Some(seconds) = round.limited {
+                self.is_limited = true;
+                self.pace.sent_away(seconds, most, self.clock.unix_seconds());
+            }
+            let is_full = round.is_full && unsent == Unsent::AreLeft;
+            // Nothing more is asked for until what went wrong has gone well.
+            queue.append(&mut held);
+            queue.retain(|turn| turn.as_ref().is_some_and(|turn| turn.place < failed));
+            held = std::mem::replace(&mut queue, again);
+            if queue.is_empty() || is_full || round.last_word.is_some() {
+                queue.append(&mut held);
+            }
+            if is_full || round.last_word.is_some() {
+                for Turn { place, answer, .. } in queue.into_iter().flatten() {
+                    // What was to be sent again keeps the answer that it has.
+                    match (answer, &round.last_word, unsent) {
+                        (Some(answer), ..) => done(place, answer),
+                        (None, Some(word), Unsent::GetLastWord) => done(place, Ok(word.clone())),
+                        (None, ..) => {}
+                    }
+                }
+                return;
+            }
+            if round.longest > 0 {
+                // What a clock shows below the millisecond is chance enough, and the only one there is.
+                let pause = self.patience.pause(round.longest, self.transport.now() % NANOSECONDS);
+                self.transport.pause(pause);
+                if round.limited.is_some() {
+                    self.pace.waited(self.clock.unix_seconds());
+                }
+            }
+        }
     }
 
     fn request(&self, ask: Ask<'_>) -> Request {
@@ -231,20 +344,54 @@ impl<'a> Client<'a> {
             Ask::Query(query) => Request::query(base.scheme(), base.authority(), base.path(), headers, query.body()),
         }
     }
+}
 
-    fn without_secret(&self, mut response: Response) -> Response {
-        let Credential::Value(secret) = self.credential else {
-            return response;
-        };
-        if secret.is_empty() {
-            return response;
-        }
-        for (_, value) in &mut response.headers {
-            *value = value.replace(secret.as_str(), "(secret)");
-        }
-        blot_out(&mut response.body, secret.as_bytes());
-        response
+/// What a round of requests brought beside answers.
+#[derive(Default)]
+struct Round {
+    /// What went wrong in a way that may get better, and when, in milliseconds of the call.
+    faulty: Vec<(Turn, Fault, u64)>,
+    /// The longest pause before any of that is sent again, in milliseconds.
+    longest: u64,
+    /// A 429, with the longest wait in seconds that one has asked for.
+    limited: Option<Option<u32>>,
+    /// Whether the server takes no more, by what it says of itself.
+    is_full: bool,
+    /// An answer after which nothing more is wanted.
+    last_word: Option<Response>,
+}
+
+impl Round {
+    /// A server in trouble is not asked for more until what it owes is asked for again.
+    fn flow(&self, unsent: Unsent, failed: usize) -> Flow {
+        let is_full = self.is_full && unsent == Unsent::AreLeft;
+        let is_over = is_full || self.last_word.is_some() || failed < usize::MAX;
+        if is_over || !self.faulty.is_empty() { Flow::Stop } else { Flow::GoOn }
     }
+
+    /// An answer that stands.
+    fn note(&mut self, place: usize, answer: &Outcome, unsent: Unsent, failed: &mut usize) {
+        match answer {
+            Ok(Response { status: 200, .. }) => {}
+            Ok(response @ Response { status: 401 | 429, .. }) => self.last_word = Some(response.clone()),
+            Ok(_) | Err(_) if unsent == Unsent::AreLeft => *failed = place.min(*failed),
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+fn without_secret(credential: &Credential, mut response: Response) -> Response {
+    let Credential::Value(secret) = credential else {
+        return response;
+    };
+    if secret.is_empty() {
+        return response;
+    }
+    for (_, value) in &mut response.headers {
+        *value = value.replace(secret.as_str(), "(secret)");
+    }
+    blot_out(&mut response.body, secret.as_bytes());
+    response
 }
 
 /// Overwrite each occurrence of `secret` with asterisks; the length stays, and with it the shape of any JSON.

@@ -233,7 +233,7 @@ fn time_is_counted_from_the_beginning_of_the_call() {
 }
 
 #[test]
-fn many_endpoints_go_out_in_waves_that_keep_the_transport_busy() {
+fn many_endpoints_go_out_together_and_are_answered_in_order() {
     let mut script = Script::new((1..=18).map(|number| (path(number), json(200, &number.to_string()))));
     let settings = settings("https://gitlab.example");
     let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
@@ -243,21 +243,21 @@ fn many_endpoints_go_out_in_waves_that_keep_the_transport_busy() {
         .map(|answer| String::from_utf8(answer.unwrap().body).unwrap())
         .collect();
     assert_eq!(bodies, (1..=18).map(|number| number.to_string()).collect::<Vec<_>>());
-    assert_eq!(script.waves, [8, 8, 2], "twice the four at once of the settings");
+    assert_eq!(script.waves, [18], "the transport knows how many may be under way");
 }
 
 #[test]
-fn after_a_limit_half_as_many_go_out_at_once_for_the_rest_of_the_call() {
+fn after_a_limit_half_as_many_are_under_way_for_the_rest_of_the_call() {
     let lines = (1..=12).map(|number| (path(number), ok()));
-    let mut script = Script::new([(path(2), limited("1"))].into_iter().chain(lines));
+    let mut script = Script::new([(path(2), limited("1")), (path(9), limited("1"))].into_iter().chain(lines));
     let settings = settings("https://gitlab.example");
     let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
     assert!(client.ask_many(&pages(1..=12)).iter().all(|answer| answer.as_ref().unwrap().status == 200));
-    assert!(
-        client.ask_many(&[Endpoint::License, Endpoint::CurrentUser, Endpoint::Metadata]).iter().all(Result::is_err)
-    );
-    assert_eq!(script.waves, [8, 2, 2, 1, 2, 1]);
-    assert_eq!(script.seen[8].path_and_query(), path(2), "what failed goes first");
+    assert!(client.is_limited());
+    assert_eq!(client.pace().at_once(4), 1);
+    // Four are under way when the second is sent away, two when the ninth is.
+    assert_eq!(script.waves, [5, 1, 5, 1, 2]);
+    assert_eq!(script.seen[5].path_and_query(), path(2), "what failed goes first, and alone");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn half_of_one_is_one() {
     let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
     let answers = client.ask_all([&Endpoint::CurrentUser, &Endpoint::License, &Endpoint::Metadata]);
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().status == 200));
-    assert_eq!(script.waves, [2, 1, 1, 1]);
+    assert_eq!(script.waves, [1, 1, 1, 2]);
 }
 
 /// A server that sends everybody away is not asked for the rest, nor is one that has taken the token back.
@@ -284,10 +284,42 @@ fn after_a_last_word_nothing_more_is_sent() {
         }));
         let asks = pages(1..=12);
         let (statuses, sent) = ask(&mut script, &asks.iter().map(Ask::Get).collect::<Vec<_>>());
-        assert_eq!(sent, 8);
-        assert_eq!(statuses[..8], [200, status, 502, 200, 200, 200, 200, 200]);
-        assert_eq!(statuses[8..], [status; 4]);
+        assert_eq!(sent, 5, "those that are under way with it");
+        assert_eq!(statuses[..5], [200, status, 502, 200, 200]);
+        assert_eq!(statuses[5..], [status; 7]);
         assert_eq!(script.pauses, [0; 0]);
+    }
+}
+
+/// What is read ahead gets no answer in place of its own.
+#[test]
+fn what_is_not_asked_for_ahead_any_more_has_no_answer() {
+    let full = and_header(and_header(ok(), "ratelimit-remaining", "3"), "ratelimit-reset", "1769904030");
+    for (last, reached) in [(limited("600"), 6), (bad_gateway(), 6), (json(404, "{}"), 6), (full, 6)] {
+        let status = last.status;
+        let mut script =
+            Script::new((1..=12).map(|number| (path(number), if number == 3 { last.clone() } else { ok() })));
+        let settings = settings("https://gitlab.example");
+        let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
+        let mut answered = Vec::new();
+        client.ask_ahead(&pages(1..=12), &mut |place, answer| answered.push((place, answer.unwrap().status)));
+        answered.sort_unstable();
+        let places: Vec<usize> = answered.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, (0..reached).collect::<Vec<_>>(), "{status}");
+        assert_eq!(answered[2].1, status);
+    }
+}
+
+/// A server that counts aloud is kept to; the wait is the caller's if it is long.
+#[test]
+fn a_window_that_is_used_up_is_waited_for() {
+    for (not_before, waits) in [(0, Ok(())), (CLOCK.0, Ok(())), (CLOCK.0 + 1, Ok(())), (CLOCK.0 + 2, Err(2))] {
+        let mut script = Script::new(Vec::<(String, Response)>::new());
+        let settings = settings("https://gitlab.example");
+        let pace = Pace { not_before, ..Pace::default() };
+        let mut client = Client::at_pace(&settings, &Credential::Injected, &mut script, &CLOCK, pace);
+        assert_eq!(client.wait_for_window(), waits, "{not_before}");
+        assert_eq!(script.pauses, if not_before == CLOCK.0 + 1 { vec![1000] } else { vec![] });
     }
 }
 
@@ -318,8 +350,8 @@ fn a_last_word_does_not_hide_an_earlier_answer() {
     ]);
     let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
     let answers = client.ask_all([&Endpoint::CurrentUser, &Endpoint::License, &Endpoint::Metadata]);
-    assert_eq!(answers.map(|answer| answer.unwrap().status), [401, 502, 502]);
-    assert_eq!(script.waves, [3, 1]);
+    assert_eq!(answers.map(|answer| answer.unwrap().status), [401, 502, 401], "the third was not asked for");
+    assert_eq!(script.waves, [2, 1]);
 }
 
 #[test]

@@ -10,12 +10,12 @@ impl Walk {
     pub(super) fn take_keyset<T>(
         &mut self,
         asked: &Page,
+        came: usize,
         next: Next,
         total: Option<u64>,
         rows: Vec<T>,
         id: impl Fn(&T) -> &Id,
     ) -> Taken<T> {
-        let came = rows.len();
         let taken = self.sift(rows, &id);
         let full = came >= usize::from(ROWS_PER_PAGE);
         let is_short = !full && came > 0 && matches!(next, Next::Cursor(_));

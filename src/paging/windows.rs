@@ -81,7 +81,9 @@ impl Walk {
         let rows: Vec<T> = rows.into_iter().skip(overlap).collect();
         let is_short = is_short(window, &next, next::per_page(response), came);
         let then = self.then(window, &next, total, came, rows.len());
-        Ok(Taken { rows, dropped: 0, is_short, total, then })
+        let taken = Taken { rows, dropped: 0, is_short, total, then };
+        self.remember(came, usize::from(window.size), &next, &taken);
+        Ok(taken)
     }
 
     /// Rows before this window have gone, and others have moved over the line that the last page ended at.
@@ -129,6 +131,11 @@ fn is_short(window: Window, next: &Next, per_page: Option<usize>, came: usize) -
 /// that went back may go on with less.
 fn widest_of(window: Window) -> u8 {
     [SMALL, MEDIUM].into_iter().find(|size| window.size <= *size).unwrap_or(ROWS_PER_PAGE)
+}
+
+/// The window after this one, if it is full.
+pub(super) fn following(window: Window) -> Window {
+    next_window(window.start().saturating_add(u64::from(window.size)), widest_of(window))
 }
 
 /// The window that begins with a row already read and reaches farthest, where `read` rows, at least one, are.

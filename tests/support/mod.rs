@@ -168,10 +168,18 @@ impl Ran {
     }
 }
 
-/// A fault that lasts for as many requests as the plugin sends within one call, and is over after them: the call fails,
-/// and the next one does not.
+/// A fault that lasts for as many requests as the plugin sends within one call with one request at once ([`ONE_AT_ONCE`]), if it
+/// is the call's first, and is over after them: the call fails, and the next one does not.
 pub fn lasting(endpoint: &str, first: u32, kind: &str) -> Vec<Fault> {
-    (first..first + 4).map(|number| format!("{endpoint}@{number}={kind}").parse().expect("a fault")).collect()
+    lasting_for(4, endpoint, first, kind)
+}
+
+/// Has the plugin ask one thing after the other.
+pub const ONE_AT_ONCE: [&str; 2] = ["--set", "max_concurrency=1"];
+
+/// A fault that lasts for so many requests.
+pub fn lasting_for(count: u32, endpoint: &str, first: u32, kind: &str) -> Vec<Fault> {
+    (first..first + count).map(|number| format!("{endpoint}@{number}={kind}").parse().expect("a fault")).collect()
 }
 
 pub fn records(text: &str) -> Vec<Value> {

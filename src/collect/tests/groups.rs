@@ -59,6 +59,19 @@ fn no_add_ons() -> Configuration {
     com(&[("add_ons", "false")])
 }
 
+/// Neither the list of members nor their roles are asked for, and nothing is said to be missing.
+#[test]
+fn without_the_members_the_list_of_seats_is_read_alone() {
+    let mut lines = owner(&[9]);
+    lines.extend(plan(9, "ultimate", 2, 2));
+    lines.push(billable(9, 100, &[1, 4]));
+    let run = Run::to_the_end(&com(&[("add_ons", "false"), ("members", "false")]), lines);
+    assert_eq!((run.codes(), run.is_complete()), (vec![], true));
+    let role = |seat: &&Assignment| (seat.user_id.clone(), seat.consumes_seat, seat.role.clone());
+    let expected = ["1", "4"].map(|id| (id.to_owned(), Some(true), None));
+    assert_eq!(run.assignments().iter().map(role).collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn an_owner_of_two_groups_reads_both_to_their_ends() {
     let mut lines = owner(&[9, 12]);
