@@ -182,12 +182,16 @@ fn a_limits_file_counts_for_a_tenant() {
 #[test]
 fn isolation_is_measured_and_judged() {
     let small = ["--tenants", "2", "--users", "20", "--rounds", "1", "--collections", "1"];
+    let folder = tempfile::tempdir().unwrap();
     let bench = |only: &[&str]| {
         let only = only.iter().flat_map(|name| ["--only", name]);
-        Cli::new(["bench", "isolation", "--json"]).args(only).args(small).run()
+        Cli::new(["bench", "isolation", "--json", "--out"]).arg(folder.path()).args(only).args(small).run()
     };
     let ran = bench(&["sleeper", "tls-silent", "two-lengths"]);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(std::fs::read_to_string(folder.path().join("isolation.json")).unwrap(), ran.stdout);
+    let plot = std::fs::read_to_string(folder.path().join("isolation.svg")).unwrap();
+    assert!(plot.contains("server: two-lengths") && plot.contains("≤ 1.50"), "{plot}");
     assert_eq!(ran.code, Some(if report["passed"] == true { 0 } else { 1 }), "{}", ran.stderr);
     let attacks = report["attacks"].as_array().unwrap();
     let names: Vec<_> = attacks.iter().map(|attack| attack["name"].as_str().unwrap()).collect();

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use super::figures::{median, ratios};
 use super::honest::{Honest, Round};
 use super::hostile::{Attack, Ends};
+use super::sheet::{Bound, Figure, Sheet, Unit};
 pub use super::verdict::MOST;
 use super::verdict::Verdict;
 use super::{hostile, memory, servers};
@@ -270,6 +271,12 @@ fn head(family: &str) -> [String; COLUMNS] {
     [&first, "ended", "calls", "longest", "median", "worst", "measured", "records", "memory"].map(str::to_owned)
 }
 
+/// As a figure: bytes of a process are counted exactly.
+#[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a float counts to 2^53 exactly")]
+fn bytes(count: u64) -> f64 {
+    count as f64
+}
+
 fn shortened(words: &str) -> String {
     let begin: String = words.chars().take(LONGEST_END).collect();
     if begin.len() < words.len() { format!("{}…", begin.trim_end()) } else { begin }
@@ -293,6 +300,36 @@ impl Line {
 }
 
 impl Report {
+    /// The figures beside their bounds: for each attack the most slowed-down tenant, and what else it did not do as it should.
+    #[must_use]
+    pub fn sheet(&self) -> Sheet {
+        let title = format!(
+            "{} honest tenants of {} accounts each beside each attack: time of the most slowed-down one, as a ratio to alone",
+            self.tenants, self.users
+        );
+        let mut sheet = Sheet::new("isolation", title).with("tenants", self.tenants).with("users", self.users);
+        let cap = bytes(self.cap_bytes);
+        for line in &self.attacks {
+            let name = format!("{}: {}", line.family, line.name);
+            let ratio = Figure::of(&line.name, &name, Unit::Ratio, Some(line.ratio_worst)).within(Bound::AtMost(MOST));
+            sheet.add(Figure { samples: vec![line.ratio_median, line.ratio_worst], ..ratio });
+            let [calls, others] =
+                [!line.within_limits || line.calls == 0, !line.same_records].map(|bad| f64::from(u8::from(bad)));
+            for (bad, what) in [(calls, "calls not ended within limits"), (others, "other records than alone")] {
+                if bad > 0.0 {
+                    let what = format!("{name}: {what}");
+                    sheet.add(Figure::of(&line.name, &what, Unit::Count, Some(bad)).within(Bound::AtMost(0.0)));
+                }
+            }
+        }
+        let peaks: Vec<f64> = self.attacks.iter().filter_map(|line| line.peak_bytes).map(bytes).collect();
+        // Where that of one attack is not known, neither is the most.
+        let peak = (peaks.len() == self.attacks.len()).then(|| peaks.iter().copied().fold(0.0, f64::max));
+        let memory = Figure::of("peak_bytes", "memory of the process, most", Unit::Bytes, peak);
+        sheet.add(Figure { samples: peaks, ..memory }.within(Bound::AtMost(cap)));
+        sheet
+    }
+
     /// For people.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -331,5 +368,52 @@ impl Report {
             self.alone_peak_bytes.map_or_else(|| "unknown".to_owned(), human_bytes),
         );
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, MOST, Report};
+
+    fn line() -> Line {
+        Line {
+            family: "guest",
+            name: "sleeper".to_owned(),
+            ended: "limit wall".to_owned(),
+            calls: 4,
+            longest_ms: 1.0,
+            within_limits: true,
+            measurements: 1,
+            rounds: 1,
+            ratio_median: 1.0,
+            ratio_worst: MOST,
+            same_records: true,
+            peak_bytes: Some(1_000),
+            passed: true,
+        }
+    }
+
+    /// The exit code is the sheet's, `passed` the report's.
+    #[test]
+    fn a_sheet_passes_when_all_lines_do_and_only_then() {
+        let wrong: [fn(&mut Line); 7] = [
+            |_| {},
+            |line| line.ratio_worst = MOST + 0.01,
+            |line| line.within_limits = false,
+            |line| line.calls = 0,
+            |line| line.same_records = false,
+            |line| line.peak_bytes = Some(1_001),
+            |line| line.peak_bytes = None,
+        ];
+        for (number, spoil) in wrong.into_iter().enumerate() {
+            let mut spoilt = line();
+            spoil(&mut spoilt);
+            let attacks = vec![line(), spoilt];
+            let (alone_ms, cap_bytes) = (1.0, 1_000);
+            let report =
+                Report { tenants: 1, users: 3, alone_ms, cap_bytes, alone_peak_bytes: None, attacks, passed: true };
+            let sheet = report.sheet();
+            assert_eq!(sheet.passed(), number == 0, "{number}: {:?}", sheet.rows());
+        }
     }
 }

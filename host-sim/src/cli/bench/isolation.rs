@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::out::OutArgs;
 use crate::bench::isolation::{self, BenchError, Options, Watcher};
 use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::error::CommandError;
-use crate::cli::terminal;
 use crate::engine::{Engine, EngineOptions};
 use crate::plugin_build::{self, BuildOptions};
 use crate::policy::limits::Limits;
@@ -31,7 +31,8 @@ use crate::policy::limits::Limits;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  cargo sim bench isolation\n  \
     cargo sim bench isolation --only endless_loop --only slow-body --rounds 9\n  \
-    cargo sim bench isolation --json > isolation.json")]
+    cargo sim bench isolation --json > isolation.json\n  \
+    cargo sim bench isolation --out figures")]
 pub(in crate::cli) struct Args {
     /// Honest tenants
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..=40))]
@@ -51,12 +52,12 @@ pub(in crate::cli) struct Args {
     /// Only attacks whose name holds this
     #[arg(long, value_name = "PART")]
     only: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    args.out.prepare()?;
     let options = BuildOptions::from_environment()
         .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?;
     let guests = plugin_build::build_guests(&options)?;
@@ -79,8 +80,7 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     if report.attacks.is_empty() {
         return Err(CommandError::usage("no attack has such a name", "leave --only out to see all of them"));
     }
-    terminal::print(&if args.json { format!("{:#}\n", serde_json::json!(report)) } else { report.to_text() })?;
-    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    args.out.tell_as(&report.sheet(), &serde_json::json!(report), || report.to_text())
 }
 
 impl From<BenchError> for CommandError {

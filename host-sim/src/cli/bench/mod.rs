@@ -1,6 +1,7 @@
-//! `bench`: measurements that end with a verdict.
+//! `bench`: measurements that end with a verdict. Each tells its figures through [`out`].
 
 mod isolation;
+mod out;
 mod store;
 
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use super::error::CommandError;
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  cargo sim bench isolation\n  cargo sim bench store --json"
+    after_help = "Examples:\n  cargo sim bench isolation\n  cargo sim bench store --json\n  cargo sim bench store --out figures"
 )]
 pub(super) struct Args {
     #[command(subcommand)]

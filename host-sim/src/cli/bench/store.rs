@@ -7,6 +7,8 @@ use broker::store::Store;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::out::OutArgs;
+use crate::bench::sheet::{self, Bound, Sheet, Unit};
 use crate::cli::document::{lines, table};
 use crate::cli::error::CommandError;
 use crate::cli::terminal;
@@ -24,18 +26,19 @@ const TENANT: &str = "bench";
 /// Exit code 1 if a bound is broken.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo sim bench store\n  cargo sim bench store --assignments 100000 --json > store.json"
+    after_help = "Examples:\n  cargo sim bench store\n  cargo sim bench store --assignments 100000 --json > store.json\n  \
+    cargo sim bench store --out figures"
 )]
 pub(in crate::cli) struct Args {
     /// Seats
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     assignments: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CommandError> {
+    args.out.prepare()?;
     let folder = tempfile::tempdir().map_err(|error| {
         CommandError::failed(format!("there is no temporary folder: {error}"), "TMPDIR names one with space left")
     })?;
@@ -45,16 +48,28 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitCode, CommandError> {
     let filled = bench_store::fill(&store, TENANT, now, args.assignments)?;
     terminal::note("measuring");
     let figures = bench_store::measure(&store, TENANT, now.date())?;
-    let passed = figures.iter().all(Figure::holds);
-    terminal::print(&if args.json {
-        terminal::json(&json!({ "filled": filled, "figures": figures, "passed": passed }))
-    } else {
-        as_text(&filled, &figures)
-    })?;
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let sheet = sheet(&filled, &figures);
+    let document = json!({ "filled": filled, "figures": figures, "passed": sheet.passed() });
+    args.out.tell_as(&sheet, &document, || as_text(&filled, &figures, &sheet))
 }
 
-fn as_text(filled: &Filled, figures: &[Figure]) -> String {
+fn sheet(filled: &Filled, figures: &[Figure]) -> Sheet {
+    let title = format!("{} seats, {} people", filled.seats, filled.people);
+    let mut sheet = Sheet::new("store", title).with("assignments", filled.seats);
+    for figure in figures {
+        let told = sheet::Figure::of(&figure.what, &figure.what, Unit::Ms, Some(float_ms(figure.took_us)));
+        sheet.add(sheet::Figure { bound: figure.bound_us.map(|bound| Bound::AtMost(float_ms(bound))), ..told });
+    }
+    sheet
+}
+
+/// Microseconds as milliseconds. Those of a year are exact.
+#[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a float counts to 2^53 exactly")]
+fn float_ms(micros: i64) -> f64 {
+    micros as f64 / 1e3
+}
+
+fn as_text(filled: &Filled, figures: &[Figure], sheet: &Sheet) -> String {
     let mut table = table(&["What", "Took", "Bound", "Rows", ""]);
     for figure in figures {
         table.add_row([
@@ -65,20 +80,14 @@ fn as_text(filled: &Filled, figures: &[Figure]) -> String {
             if figure.holds() { String::new() } else { "BROKEN".to_owned() },
         ]);
     }
-    let broken = figures.iter().filter(|figure| !figure.holds()).count();
-    let bounded = figures.iter().filter(|figure| figure.bound_us.is_some()).count();
-    let verdict = if broken == 0 {
-        format!("within bounds: all {bounded} figures that have one")
-    } else {
-        format!("out of bounds: {broken} of {bounded} figures that have one")
-    };
     format!(
-        "{} seats, {} people, {} months of activity, {} events\n\n{}\n{verdict}\n",
+        "{} seats, {} people, {} months of activity, {} events\n\n{}\n{}\n",
         filled.seats,
         filled.people,
         filled.activity_months,
         filled.events,
         lines(&table),
+        sheet.verdict(),
     )
 }
 
@@ -91,12 +100,14 @@ fn ms(micros: i64) -> String {
 mod tests {
     use broker::bench_store::{Figure, Filled};
 
-    use super::as_text;
+    use super::{as_text, sheet};
 
     fn verdict(took_us: i64) -> String {
         let figure = Figure { what: "a page".to_owned(), took_us, bound_us: Some(50_000), rows: 7 };
         let told = Figure { bound_us: None, ..figure.clone() };
-        as_text(&Filled { seats: 1, people: 2, activity_months: 3, events: 4 }, &[figure, told])
+        let filled = Filled { seats: 1, people: 2, activity_months: 3, events: 4 };
+        let figures = [figure, told];
+        as_text(&filled, &figures, &sheet(&filled, &figures))
     }
 
     #[test]
