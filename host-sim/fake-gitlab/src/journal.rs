@@ -111,6 +111,11 @@ impl Journal {
         self.pages().kept.iter().cloned().collect()
     }
 
+    pub(crate) fn answered_with(&self, status: u16) -> u64 {
+        let count = self.pages().kept.iter().filter(|request| request.status == Some(status)).count();
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn seen(&self) -> u64 {
         self.pages().seen
     }
@@ -134,6 +139,7 @@ mod tests {
         journal.answered(1, 500);
         let kept = journal.kept();
         assert_eq!((kept.len(), journal.seen()), (KEPT, number));
+        assert_eq!([200, 500].map(|status| journal.answered_with(status)), [1, 0]);
         let last = kept.last().unwrap();
         assert_eq!((last.number, last.status, last.connection), (number, Some(200), 2));
         assert_eq!((last.body(), kept[0].body()), ("{}", ""));

@@ -7,7 +7,7 @@
 
 mod played;
 
-use time::{Date, Duration};
+use time::{Date, Duration, OffsetDateTime};
 
 use crate::account::{Account, Internal};
 use crate::archetype::{self, AccountKind, Archetype, Membership, State};
@@ -163,12 +163,12 @@ impl Population {
         })
     }
 
-    /// The first place whose id does not fit any more; ids rise with the places.
-    fn first_place(&self, fits: impl Fn(u64) -> bool) -> usize {
+    /// The first place that does not fit any more, where all that fit precede all that do not.
+    fn first_place(&self, fits: impl Fn(usize) -> bool) -> usize {
         let (mut low, mut high) = (0, self.slots.len());
         while low < high {
             let middle = low.midpoint(high);
-            if fits(self.id(middle)) {
+            if fits(middle) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -177,14 +177,19 @@ impl Population {
         low
     }
 
+    /// The first place whose account was made at such a time; all after it were, too.
+    pub(crate) fn first_made(&self, at: impl Fn(OffsetDateTime) -> bool) -> usize {
+        self.first_place(|place| !at(self.created_at(place).0))
+    }
+
     /// The first place whose id is above `id`.
     pub(crate) fn place_after(&self, id: u64) -> usize {
-        self.first_place(|other| other <= id)
+        self.first_place(|other| self.id(other) <= id)
     }
 
     /// The first place whose id is `id` or more.
     pub(crate) fn place_from(&self, id: u64) -> usize {
-        self.first_place(|other| other < id)
+        self.first_place(|other| self.id(other) < id)
     }
 
     /// What kind of account is at a place.
@@ -360,6 +365,10 @@ mod tests {
         assert!(last >= date!(2026 - 02 - 18) && last < date!(2026 - 03 - 04), "{last}");
         assert_eq!(people.place_after(people.id(77)), 78);
         assert_eq!(people.place_from(people.id(77)), 77);
+        let made = people.created_at(77).0;
+        let first = (0..people.len()).find(|place| people.created_at(*place).0 >= made);
+        assert_eq!(Some(people.first_made(|at| at >= made)), first);
+        assert_eq!((people.first_made(|_| true), people.first_made(|_| false)), (0, people.len()));
     }
 
     #[test]

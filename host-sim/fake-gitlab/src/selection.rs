@@ -4,6 +4,8 @@
 //! them. Not supported, and ignored: `extern_uid`, `two_factor`, `without_projects`, `skip_ldap`, `public_email`,
 //! custom attributes.
 
+use std::ops::Range;
+
 use time::OffsetDateTime;
 
 use crate::archetype::{AccountKind, State};
@@ -92,7 +94,7 @@ impl Listing {
 
     /// The places of one offset page, and how many places match in all, counted no further than `count_to`.
     pub(crate) fn page(&self, of: &Population, skip: usize, take: usize, count_to: usize) -> (Vec<usize>, usize) {
-        let matching = self.in_order(0..of.len()).filter(|place| self.selection.admits(of, *place));
+        let matching = self.in_order(self.selection.made_within(of)).filter(|place| self.selection.admits(of, *place));
         let wanted = skip.saturating_add(take).max(count_to);
         let matching: Vec<usize> = match self.order_by {
             "name" | "username" => {
@@ -118,11 +120,12 @@ impl Listing {
     /// on that side. Without an id: from the start.
     pub(crate) fn beside(&self, of: &Population, id: Option<u64>, backwards: bool, take: usize) -> (Vec<usize>, bool) {
         let upwards = self.ascending != backwards;
+        let Range { start, end } = self.selection.made_within(of);
         let places: Box<dyn Iterator<Item = usize>> = match (id, upwards) {
-            (None, true) => Box::new(0..of.len()),
-            (None, false) => Box::new((0..of.len()).rev()),
-            (Some(id), true) => Box::new(of.place_after(id)..of.len()),
-            (Some(id), false) => Box::new((0..of.place_from(id)).rev()),
+            (None, true) => Box::new(start..end),
+            (None, false) => Box::new((start..end).rev()),
+            (Some(id), true) => Box::new(of.place_after(id).max(start)..end),
+            (Some(id), false) => Box::new((start..of.place_from(id).min(end)).rev()),
         };
         let mut found: Vec<usize> =
             places.filter(|place| self.selection.admits(of, *place)).take(take.saturating_add(1)).collect();
@@ -136,6 +139,14 @@ impl Listing {
 }
 
 impl Selection {
+    /// The places outside of which nobody was made in the time that is asked for: a window of a million accounts is found without
+    /// looking at those before it.
+    fn made_within(&self, of: &Population) -> Range<usize> {
+        let start = self.created_after.map_or(0, |after| of.first_made(|made| made >= after));
+        let end = self.created_before.map_or(of.len(), |before| of.first_made(|made| made > before));
+        start..end.max(start)
+    }
+
     /// Whether an account is in the list. The cheap conditions come first: the others make the account.
     fn admits(&self, of: &Population, place: usize) -> bool {
         if !of.present(place) {

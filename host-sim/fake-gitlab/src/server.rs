@@ -251,6 +251,26 @@ impl FakeGitlab {
         self.stage.journal.seen()
     }
 
+    /// How many of the latest 65,536 were answered with this status.
+    #[must_use]
+    pub fn answered_with(&self, status: u16) -> u64 {
+        self.stage.journal.answered_with(status)
+    }
+
+    /// How many accounts an administrator's walk yields now: [`Truth::counts`] without the rest of the truth, which of a million
+    /// accounts takes more memory than all else.
+    #[must_use]
+    pub fn walked_accounts(&self) -> u64 {
+        let people = &self.instance.population;
+        u64::try_from((0..people.len()).filter(|place| people.walked(*place)).count()).unwrap_or(u64::MAX)
+    }
+
+    /// How many of them use a seat of the license; 0 where the edition does not say.
+    #[must_use]
+    pub fn seats_in_use(&self) -> u64 {
+        self.instance.population.seats()
+    }
+
     /// How many connections were accepted.
     #[must_use]
     pub fn connections(&self) -> u64 {
