@@ -6,7 +6,8 @@
 //! Refuses anything older, also from a server that offers nothing else. There is no switch that trusts blindly.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -32,10 +33,30 @@ pub enum TlsError {
     Rustls(#[from] rustls::Error),
 }
 
-/// The system's roots, and those of `ca_file` (PEM) beside them. TLS 1.2 and 1.3.
-///
-/// A machine without system roots is no error here: plain loopback works, and a TLS server is then refused by name.
-pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+/// How long the system's roots are taken for what they were.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// The system's roots, the same for all tenants: a hundred and more certificates, which a thousand tenants would each read from
+/// their files and keep. Whatever is bound to a connection stays with each tenant's own configuration.
+static SYSTEM: Kept<RootCertStore> = Kept(Mutex::new(None));
+
+/// Something that is made anew when it has become old.
+struct Kept<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T> Kept<T> {
+    fn at(&self, now: Instant, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = kept.as_ref().filter(|(made, _)| now.saturating_duration_since(*made) < FRESH);
+        if let Some((_, what)) = fresh {
+            return Arc::clone(what);
+        }
+        let what = Arc::new(make());
+        *kept = Some((now, Arc::clone(&what)));
+        what
+    }
+}
+
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
@@ -45,7 +66,16 @@ pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
     if ignored > 0 {
         tracing::warn!(target: "egress", ignored, "system root certificates that do not parse");
     }
+    roots
+}
+
+/// The system's roots, read at most a minute ago, and those of `ca_file` (PEM) beside them. TLS 1.2 and 1.3.
+///
+/// A machine without system roots is no error here: plain loopback works, and a TLS server is then refused by name.
+pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let mut roots = SYSTEM.at(Instant::now(), system_roots);
     if let Some(path) = ca_file {
+        let roots = Arc::make_mut(&mut roots);
         let fail = |why: String| TlsError::CaFile { path: path.to_owned(), why };
         let mut found = false;
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fail(error.to_string()))? {
@@ -69,7 +99,38 @@ pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use super::{TlsError, config};
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
+
+    use rustls::RootCertStore;
+
+    use super::{FRESH, Kept, SYSTEM, TlsError, config, system_roots};
+
+    #[test]
+    fn what_all_tenants_share_is_made_once_and_again_when_it_is_old() {
+        let kept = Kept(Mutex::new(None));
+        let now = Instant::now();
+        let first = kept.at(now, || 1);
+        let fresh = kept.at(now + FRESH - Duration::from_millis(1), || 2);
+        assert!(Arc::ptr_eq(&first, &fresh));
+        assert_eq!(*kept.at(now + FRESH, || 3), 3);
+        // A clock that went back makes nothing old.
+        assert_eq!(*kept.at(now, || 4), 3);
+    }
+
+    /// One tenant's authority must not become everybody's.
+    #[test]
+    fn an_authority_of_one_tenant_is_not_among_those_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("authority.pem");
+        let authority = rcgen::generate_simple_self_signed(["authority.example".to_owned()]).unwrap();
+        std::fs::write(&path, authority.cert.pem()).unwrap();
+        let count = || SYSTEM.at(Instant::now(), RootCertStore::empty).len();
+        config(None).unwrap();
+        let before = count();
+        config(Some(&path)).unwrap();
+        assert_eq!((count(), before), (before, system_roots().len()));
+    }
 
     #[test]
     fn a_file_without_a_certificate_is_no_authority() {
