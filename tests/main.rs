@@ -19,6 +19,7 @@ mod support;
 mod admission;
 mod alerts;
 mod bad_input;
+mod bench;
 mod broker_commands;
 mod broker_runs;
 mod canary;

@@ -195,6 +195,9 @@ fn what_claims_json_prints_json_and_a_mistake_has_a_hint() {
     life.prints("bench store", &["--assignments", "1000"]);
     let small = ["--only", "sleeper", "--tenants", "2", "--users", "20", "--rounds", "1", "--collections", "1"];
     life.prints("bench isolation", &small);
+    let small = ["--plugin", plugin, "--rounds", "1", "--latency-ms", "1"];
+    assert_eq!(life.prints("bench collect", &[&small[..], &["--rows", "200"]].concat())["bench"], "collect");
+    assert_eq!(life.prints("bench tenants", &[&small[..], &["--tenants", "2"]].concat())["bench"], "tenants");
     // Its records are lines; what `--json` is about is the bill.
     let ran = life.run("collect", &[&entered[..], &["--allow-loopback", "--bill"]].concat());
     assert!(ran.assert_code(0).stdout.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));

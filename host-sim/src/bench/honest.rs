@@ -119,7 +119,7 @@ impl PageSink for Pages {
 }
 
 /// Nobody is told.
-pub(super) struct Quiet;
+pub(crate) struct Quiet;
 
 impl Observer for Quiet {
     fn progress(&mut self, _: &Progress) {}

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use super::figures::{median, ratios};
 use super::honest::{Honest, Round};
 use super::hostile::{Attack, Ends};
+use super::numbers::float;
 use super::sheet::{Bound, Figure, Sheet, Unit};
 pub use super::verdict::MOST;
 use super::verdict::Verdict;
@@ -56,6 +57,9 @@ pub enum BenchError {
     /// An honest tenant did not come to its end.
     #[error("the collection of an honest tenant failed: {0}")]
     Honest(String),
+    /// What was read is not what is there.
+    #[error("what was read is wrong: {0}")]
+    Wrong(String),
 }
 
 /// What became of one attack, and of those beside it.
@@ -271,12 +275,6 @@ fn head(family: &str) -> [String; COLUMNS] {
     [&first, "ended", "calls", "longest", "median", "worst", "measured", "records", "memory"].map(str::to_owned)
 }
 
-/// As a figure: bytes of a process are counted exactly.
-#[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "a float counts to 2^53 exactly")]
-fn bytes(count: u64) -> f64 {
-    count as f64
-}
-
 fn shortened(words: &str) -> String {
     let begin: String = words.chars().take(LONGEST_END).collect();
     if begin.len() < words.len() { format!("{}…", begin.trim_end()) } else { begin }
@@ -308,7 +306,7 @@ impl Report {
             self.tenants, self.users
         );
         let mut sheet = Sheet::new("isolation", title).with("tenants", self.tenants).with("users", self.users);
-        let cap = bytes(self.cap_bytes);
+        let cap = float(self.cap_bytes);
         for line in &self.attacks {
             let name = format!("{}: {}", line.family, line.name);
             let ratio = Figure::of(&line.name, &name, Unit::Ratio, Some(line.ratio_worst)).within(Bound::AtMost(MOST));
@@ -322,7 +320,7 @@ impl Report {
                 }
             }
         }
-        let peaks: Vec<f64> = self.attacks.iter().filter_map(|line| line.peak_bytes).map(bytes).collect();
+        let peaks: Vec<f64> = self.attacks.iter().filter_map(|line| line.peak_bytes).map(float).collect();
         // Where that of one attack is not known, neither is the most.
         let peak = (peaks.len() == self.attacks.len()).then(|| peaks.iter().copied().fold(0.0, f64::max));
         let memory = Figure::of("peak_bytes", "memory of the process, most", Unit::Bytes, peak);

@@ -2,12 +2,19 @@
 //!
 //! What a measurement finds is a [`sheet::Sheet`], whichever it is: figures with their bounds, as table, JSON and plot.
 
+pub mod collect;
 mod figures;
-mod honest;
+pub mod flat;
+pub(crate) mod honest;
 mod hostile;
 pub mod isolation;
 mod memory;
+mod numbers;
 pub mod plot;
+mod process;
+pub mod reading;
 mod servers;
 pub mod sheet;
+pub mod standins;
+pub mod tenants;
 mod verdict;

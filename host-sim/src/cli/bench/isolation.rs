@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use super::out::OutArgs;
+use super::out::{OutArgs, Steps};
 use crate::bench::isolation::{self, BenchError, Options, Watcher};
 use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::error::CommandError;
@@ -74,7 +72,7 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         only: args.only,
     };
     let report = {
-        let mut progress = Progress::start();
+        let mut progress = Steps::start(0);
         isolation::run(&engine, &plugin, &guests, &options, &mut progress).await?
     };
     if report.attacks.is_empty() {
@@ -85,34 +83,18 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
 
 impl From<BenchError> for CommandError {
     fn from(error: BenchError) -> Self {
-        Self::failed(error.to_string(), "the stand-ins need free ports on 127.0.0.1; run it again with fewer --tenants")
-    }
-}
-
-/// A bar at a terminal, and nothing elsewhere.
-struct Progress(ProgressBar);
-
-impl Progress {
-    fn start() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}  {elapsed}") {
-            bar.set_style(style);
+        if matches!(error, BenchError::Wrong(_)) {
+            return Self::failed(error.to_string(), "no figure is told of it: find out why first");
         }
-        bar.set_message("starting");
-        Self(bar)
+        Self::failed(
+            error.to_string(),
+            "the stand-ins need free ports on 127.0.0.1 and open files (ulimit -n); run it again with fewer --tenants",
+        )
     }
 }
 
-impl Watcher for Progress {
+impl Watcher for Steps {
     fn attack(&mut self, name: &str, number: usize, of: usize) {
-        self.0.set_length(u64::try_from(of).unwrap_or(u64::MAX));
-        self.0.set_position(u64::try_from(number).unwrap_or(u64::MAX));
-        self.0.set_message(name.to_owned());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.at(name, number, of);
     }
 }

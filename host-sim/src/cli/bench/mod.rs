@@ -1,8 +1,10 @@
 //! `bench`: measurements that end with a verdict. Each tells its figures through [`out`].
 
+mod collect;
 mod isolation;
 mod out;
 mod store;
+mod tenants;
 
 use std::process::ExitCode;
 
@@ -13,7 +15,7 @@ use super::error::CommandError;
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  cargo sim bench isolation\n  cargo sim bench store --json\n  cargo sim bench store --out figures"
+    after_help = "Examples:\n  cargo sim bench collect\n  cargo sim bench isolation\n  cargo sim bench store --json\n  cargo sim bench store --out figures"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -22,13 +24,20 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Collect(collect::Args),
     Isolation(isolation::Args),
     Store(store::Args),
+    Tenants(tenants::Args),
+    #[command(hide = true)]
+    StandIns(collect::StandInsArgs),
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     match args.what {
+        What::Collect(args) => collect::run(args).await,
         What::Isolation(args) => isolation::run(args).await,
         What::Store(args) => store::run(&args),
+        What::Tenants(args) => tenants::run(args).await,
+        What::StandIns(args) => collect::stand_ins(args).await,
     }
 }

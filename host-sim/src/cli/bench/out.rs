@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use crate::bench::plot;
@@ -25,7 +26,6 @@ pub(super) struct OutArgs {
 }
 
 impl OutArgs {
-    #[allow(dead_code, reason = "for benches that have no form of their own")]
     /// Tells a sheet; exit code 1 if a figure is out of bounds.
     pub(super) fn tell(&self, sheet: &Sheet) -> Result<ExitCode, CommandError> {
         self.tell_as(sheet, &sheet.to_json(), || as_text(sheet))
@@ -79,11 +79,45 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), CommandError> {
     written.map_err(|error| unwritable(&path, &error))
 }
 
-#[allow(dead_code, reason = "for benches that have no form of their own")]
 fn as_text(sheet: &Sheet) -> String {
     let mut table = table(&["What", "Value", "Bound", "", "Rounds"]);
     for row in sheet.rows() {
         table.add_row(row);
     }
     format!("{}\n\n{}\n{}\n", terminal::printable(&sheet.title), lines(&table), sheet.verdict())
+}
+
+/// How far a measurement is: a bar at a terminal, and nothing elsewhere.
+pub(super) struct Steps(ProgressBar);
+
+impl Steps {
+    /// Before the first of so many steps.
+    pub(super) fn start(of: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+        bar.set_message("starting");
+        Self(bar)
+    }
+
+    /// Before each step, with its name.
+    pub(super) fn next(&self, name: &str) {
+        self.0.inc(1);
+        self.0.set_message(terminal::printable(name));
+    }
+
+    /// The same, for one whose number from 0 is known.
+    pub(super) fn at(&self, name: &str, number: usize, of: usize) {
+        self.0.set_length(u64::try_from(of).unwrap_or(u64::MAX));
+        self.0.set_position(u64::try_from(number).unwrap_or(u64::MAX));
+        self.0.set_message(terminal::printable(name));
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
