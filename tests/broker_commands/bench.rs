@@ -1,9 +1,9 @@
-//! `bench store`.
+//! `bench store` and `bench instantiate`.
 
 use serde_json::Value;
 
 use super::shape;
-use crate::support::Cli;
+use crate::support::{Cli, component};
 
 /// On a store of a few seats every bound holds, however busy the machine.
 #[test]
@@ -29,4 +29,29 @@ fn a_small_store_is_within_bounds() {
     Cli::new(["bench", "store", "--assignments", "1"]).run().assert_code(2);
     // Told before it is measured.
     Cli::new(["bench", "store", "--out", "/dev/null/figures"]).run().assert_code(2);
+}
+
+/// Of so few calls on a busy machine only the form is certain, and that the exit code is the verdict.
+#[test]
+fn a_call_and_a_start_are_measured_and_judged() {
+    let few = ["--calls", "20", "--starts", "1", "--rounds", "3"];
+    let bench = |further: &[&str]| {
+        let bench = Cli::new(["bench", "instantiate"]).args(few).args(further);
+        bench.arg("--plugin").arg(component()).run()
+    };
+    let ran = bench(&["--json"]);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    insta::assert_snapshot!(serde_json::to_string(&shape(&document)).unwrap(), @r#"{"figures":[{"bound":"number","holds":"yes or no","median":"number","p99":"number","rounds":[{"median":"number","p99":"number"}],"times":"number","unit":"text","what":"text"}],"passed":"yes or no"}"#);
+    let figures = document["figures"].as_array().unwrap();
+    let number = |figure: &Value, key: &str| figure[key].as_f64().unwrap();
+    for (figure, unit, bound, times) in [(&figures[0], "us", 30.0, 20), (&figures[1], "ms", 50.0, 1)] {
+        assert_eq!((figure["unit"].as_str(), figure["times"].as_u64()), (Some(unit), Some(times)));
+        assert!(number(figure, "median") > 0.0 && number(figure, "p99") >= number(figure, "median"), "{figure}");
+        assert_eq!(figure["rounds"].as_array().unwrap().len(), 3);
+        assert_eq!(figure["holds"], number(figure, "median") <= bound, "{figure}");
+    }
+    let passed = figures.iter().all(|figure| figure["holds"] == true);
+    assert_eq!((document["passed"].as_bool(), ran.code), (Some(passed), Some(i32::from(!passed))));
+    let text = bench(&[]).stdout;
+    assert!(text.contains("instantiate, call describe, drop") && text.contains("30.0 µs"), "{text}");
 }

@@ -7,6 +7,7 @@ mod figures;
 pub mod flat;
 pub(crate) mod honest;
 mod hostile;
+pub mod instantiate;
 pub mod isolation;
 mod memory;
 mod numbers;

@@ -79,7 +79,7 @@ impl ComponentFile {
 fn built(kept_back: Vec<String>) -> Result<PathBuf, CommandError> {
     let options = BuildOptions::from_environment()
         .map_err(|why| CommandError::usage(why, "unset HOST_SIM_GUEST_COMPILER, or correct it"))?;
-    Ok(plugin_build::build(&BuildOptions { kept_back, ..options })?.path)
+    Ok(plugin_build::component(&BuildOptions { kept_back, ..options })?)
 }
 
 fn verified(path: &Path, bytes: &[u8], key: &Path, signature: Option<&Path>) -> Result<String, CommandError> {

@@ -2,9 +2,11 @@
 //!
 //! Three steps: find a compiler for the guest's target ([`toolchain`]), compile the crate into a core module, and wrap
 //! the module into a component, whose import list is then exactly what the plugin uses. Each step says in one line what
-//! it does. Cargo decides what is fresh, so a second build takes a second.
+//! it does. Cargo decides what is fresh, so a second build takes a second; who only runs the plugin is spared even that
+//! ([`component`]).
 
 mod examples;
+mod fresh;
 mod guests;
 mod names;
 pub mod toolchain;
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use examples::{build_example, examples};
+use fresh::Note;
 pub use guests::{Guest, build_guests, guest_sources};
 use toolchain::{GuestToolchain, ToolchainError, Way};
 
@@ -116,8 +119,27 @@ pub fn build(options: &BuildOptions) -> Result<Built, BuildError> {
     let toolchain = toolchain::find(options.way, &options.kept_back)?;
     let workspace = workspace();
     let target_folder = target_folder(&workspace);
+    let note = Note::before(&workspace, options.way, &toolchain).filter(|_| options.out.is_none());
     let module = compile(&toolchain, &workspace, &target_folder, &options.kept_back)?;
-    admitted(&module, CRATE, options.out.clone().unwrap_or_else(|| default_path(&target_folder)))
+    let built = admitted(&module, CRATE, options.out.clone().unwrap_or_else(|| default_path(&target_folder)))?;
+    if let Some(note) = note {
+        note.after(&workspace, options.way, &built.path);
+    }
+    Ok(built)
+}
+
+/// The plugin's component: the one that was built last if a build would give the same, which `fresh.rs` tells in a
+/// millisecond or two; else a new one.
+///
+/// # Errors
+/// As [`build`].
+pub fn component(options: &BuildOptions) -> Result<PathBuf, BuildError> {
+    let workspace = workspace();
+    let path = default_path(&target_folder(&workspace));
+    if options.out.is_none() && Note::holds(&workspace, options.way, &path) {
+        return Ok(path);
+    }
+    build(options).map(|built| built.path)
 }
 
 /// Wraps the module of a crate, and writes it where a host that would load it finds it.

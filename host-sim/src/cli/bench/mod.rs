@@ -1,6 +1,7 @@
 //! `bench`: measurements that end with a verdict. Each tells its figures through [`out`].
 
 mod collect;
+mod instantiate;
 mod isolation;
 mod out;
 mod store;
@@ -15,7 +16,12 @@ use super::error::CommandError;
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Examples:\n  cargo sim bench collect\n  cargo sim bench isolation\n  cargo sim bench store --json\n  cargo sim bench store --out figures"
+    after_help = "Examples:
+  cargo sim bench collect
+  cargo sim bench instantiate
+  cargo sim bench isolation
+  cargo sim bench store --json
+  cargo sim bench store --out figures"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -25,6 +31,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     Collect(collect::Args),
+    Instantiate(instantiate::Args),
     Isolation(isolation::Args),
     Store(store::Args),
     Tenants(tenants::Args),
@@ -35,6 +42,7 @@ enum What {
 pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
     match args.what {
         What::Collect(args) => collect::run(args).await,
+        What::Instantiate(args) => instantiate::run(args).await,
         What::Isolation(args) => isolation::run(args).await,
         What::Store(args) => store::run(&args),
         What::Tenants(args) => tenants::run(args).await,
