@@ -17,6 +17,8 @@ use crate::policy::limits::Limits;
 pub struct CallBill {
     /// Time the guest computed, without the pauses in which others ran. Part of `busy`.
     pub guest: Duration,
+    /// Instructions that the guest computed, as the engine weighs them; none where it does not count.
+    pub fuel: Option<u64>,
     /// Wall-clock time.
     pub wall: Duration,
     /// Before the call: until the tenant and the host had room for it. Not part of `wall`.
@@ -52,6 +54,8 @@ pub struct Bill {
     pub calls: u64,
     /// Milliseconds the guest computed, all calls.
     pub guest_ms: f64,
+    /// Fuel of all calls; none where the engine does not count.
+    pub fuel: Option<u64>,
     /// The longest computation of the guest in one call, milliseconds.
     pub guest_ms_longest_call: f64,
     /// Milliseconds that calls kept a processor busy, the host's work for the guest included.
@@ -138,6 +142,9 @@ impl Bill {
     pub fn add(&mut self, call: &CallBill) {
         self.calls += 1;
         self.guest_ms += ms(call.guest);
+        if let Some(fuel) = call.fuel {
+            self.fuel = Some(self.fuel.unwrap_or(0).saturating_add(fuel));
+        }
         self.guest_ms_longest_call = self.guest_ms_longest_call.max(ms(call.guest));
         self.busy_ms += ms(call.busy);
         self.busy_ms_longest_call = self.busy_ms_longest_call.max(ms(call.busy));

@@ -1,4 +1,4 @@
-//! `bench store` and `bench instantiate`.
+//! `bench store`, `bench instantiate` and `bench page`.
 
 use serde_json::Value;
 
@@ -54,4 +54,24 @@ fn a_call_and_a_start_are_measured_and_judged() {
     assert_eq!((document["passed"].as_bool(), ran.code), (Some(passed), Some(i32::from(!passed))));
     let text = bench(&[]).stdout;
     assert!(text.contains("instantiate, call describe, drop") && text.contains("30.0 µs"), "{text}");
+}
+
+/// The guest's fuel is a matter of its code alone; the ratio of this build and machine may be any.
+#[test]
+fn a_page_is_measured_and_judged_and_its_fuel_is_the_same_each_time() {
+    let bench = |further: &[&str]| {
+        let bench = Cli::new(["bench", "page", "--pages", "3", "--rounds", "1"]).args(further);
+        bench.arg("--plugin").arg(component()).run()
+    };
+    let ran = bench(&["--json"]);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    insta::assert_snapshot!(serde_json::to_string(&shape(&document)).unwrap(), @r#"{"bound":"number","bytes":"number","fuel":"number","native_us":"number","pages":"number","passed":"yes or no","peak_memory_bytes":"number","ratio":"number","rounds":[{"native_us":"number","wasm_us":"number"}],"wasm_us":"number"}"#);
+    let number = |key: &str| document[key].as_f64().unwrap();
+    assert!(number("bytes") > 100_000.0 && number("fuel") > number("bytes") && number("native_us") > 0.0, "{document}");
+    assert!((number("ratio") - number("wasm_us") / number("native_us")).abs() < 1e-6, "{document}");
+    let passed = number("ratio") <= 1.6;
+    assert_eq!((document["passed"].as_bool(), ran.code), (Some(passed), Some(i32::from(!passed))));
+    let text = bench(&[]).stdout;
+    let fuel = document["fuel"].to_string();
+    assert!(text.contains(&fuel) && text.contains("the same code native"), "{fuel}: {text}");
 }

@@ -11,6 +11,7 @@ pub mod instantiate;
 pub mod isolation;
 mod memory;
 mod numbers;
+pub mod page;
 pub mod plot;
 mod process;
 pub mod reading;

@@ -47,6 +47,7 @@ pub use post::{Answered, PostError};
 pub use resolve::{Lookup, Resolve, SystemResolver};
 pub use sealed::{KeyError, Owner, SealError, Sealed, SealingKey};
 pub use secret::{Secret, SecretError};
+pub(crate) use tape::RecordedAnswer;
 pub use tape::{Recorder, Replay, ReplayError, Tape};
 pub use tls::TlsError;
 

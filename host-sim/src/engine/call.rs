@@ -18,6 +18,9 @@ use crate::policy::limits::Limits;
 use crate::tenant::Turn;
 use crate::tenant::pace::{Busy, Paced, timed};
 
+/// What a call gets where fuel is counted: no limit, that is of time.
+const FUEL: u64 = u64::MAX;
+
 /// Why a call gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -158,6 +161,7 @@ impl Plugin {
             Err(end.map_or_else(|| limit("wall", limits.wall), End::passed))
         });
 
+        let fuel = store.get_fuel().ok().map(|left| FUEL.saturating_sub(left));
         let state = store.data();
         let (guest, peak_memory) = (state.cpu.used(), state.memory.peak);
         // Before the bill is written: bodies that are still open write their record when they are dropped.
@@ -165,6 +169,7 @@ impl Plugin {
         let around = made + dropped + cleared;
         let mut bill = CallBill {
             guest,
+            fuel,
             wall: started.elapsed(),
             queued: started.duration_since(asked),
             busy,
@@ -204,6 +209,8 @@ impl Plugin {
             state.memory.cross(hook);
             Ok(())
         });
+        // An error where the engine does not count it.
+        let _ = store.set_fuel(FUEL);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| Ok(CpuMeter::epoch(context)));
         store.set_hostcall_fuel(limits.hostcall_bytes);

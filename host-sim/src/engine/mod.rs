@@ -50,6 +50,8 @@ const KEPT: usize = 256 << 10;
 pub struct EngineOptions {
     /// Keep the guest's memory when it traps. For tests that look into it: a dump holds whatever the guest held.
     pub core_dump: bool,
+    /// Count the instructions that the guest computes, for [`CallBill::fuel`](crate::bill::CallBill::fuel). It slows the guest down.
+    pub count_fuel: bool,
     /// Most that the process may take with this engine alone in it, bytes; none for the usual number of instances. There are then
     /// at most so many instances as have room in it, by [`Limits::process_bytes`].
     pub process_memory: Option<u64>,
@@ -128,6 +130,7 @@ impl Engine {
         config
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
             .epoch_interruption(true)
+            .consume_fuel(options.count_fuel)
             .coredump_on_trap(options.core_dump)
             .max_wasm_stack(limits.stack_bytes)
             // The guest's stack and the host's own frames on top of it.

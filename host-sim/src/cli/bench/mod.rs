@@ -4,6 +4,7 @@ mod collect;
 mod instantiate;
 mod isolation;
 mod out;
+mod page;
 mod store;
 mod tenants;
 
@@ -19,6 +20,7 @@ use super::error::CommandError;
     after_help = "Examples:
   cargo sim bench collect
   cargo sim bench instantiate
+  cargo sim bench page
   cargo sim bench isolation
   cargo sim bench store --json
   cargo sim bench store --out figures"
@@ -33,6 +35,7 @@ enum What {
     Collect(collect::Args),
     Instantiate(instantiate::Args),
     Isolation(isolation::Args),
+    Page(page::Args),
     Store(store::Args),
     Tenants(tenants::Args),
     #[command(hide = true)]
@@ -44,6 +47,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         What::Collect(args) => collect::run(args).await,
         What::Instantiate(args) => instantiate::run(args).await,
         What::Isolation(args) => isolation::run(args).await,
+        What::Page(args) => page::run(args).await,
         What::Store(args) => store::run(&args),
         What::Tenants(args) => tenants::run(args).await,
         What::StandIns(args) => collect::stand_ins(args).await,

@@ -43,6 +43,7 @@ use crate::policy::network::NetworkPolicy;
 pub use recorder::Recorder;
 pub(super) use recorder::Taping;
 pub(super) use replay::Played;
+pub(crate) use replay::RecordedAnswer;
 pub use replay::{Replay, ReplayError};
 
 /// Largest body of a request on a recorded or replayed run, bytes, where the limit `request_bytes` does not allow more: it

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::Error;
 
 use super::super::cause::Cause;
 use super::Asked;
-use super::format::{Ended, Exchange, FORMAT, Line};
+use super::format::{Ended, Exchange, FORMAT, Line, Text};
 use crate::policy::network::NetworkPolicy;
 
 /// Requests that were not recorded and are named; a plugin that goes astray may send no end of them.
@@ -64,6 +64,20 @@ pub struct Replay {
     started: OffsetDateTime,
     policy: NetworkPolicy,
     rest: Mutex<Rest>,
+}
+
+/// An answer, and what it was given to.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedAnswer {
+    pub(crate) method: String,
+    /// Origin, path and query.
+    pub(crate) url: String,
+    /// Of the request, in hexadecimal digits; none for a request without a body.
+    pub(crate) body_sha256: Option<String>,
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What was not asked for yet.
@@ -160,6 +174,29 @@ impl Replay {
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         self.with(|rest| rest.missing.clone())
+    }
+
+    /// All answers that are left, those to the same request in the order in which it was sent. Exchanges without an answer
+    /// are not among them.
+    ///
+    /// # Errors
+    /// When the file cannot be read any more.
+    pub(crate) fn answers(&self) -> io::Result<Vec<RecordedAnswer>> {
+        self.with(|rest| {
+            let asked: Vec<Asked> =
+                rest.places.iter().flat_map(|(asked, places)| vec![asked.clone(); places.len()]).collect();
+            let mut answers = Vec::new();
+            for asked in asked {
+                let Some(exchange) = rest.next(&asked)? else { continue };
+                let (Some(status), Some(body)) = (exchange.status, exchange.body.into_bytes()) else { continue };
+                let text = |value: Text| value.into_bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let header = |(name, value): (String, Text)| Some((name.to_ascii_lowercase(), text(value)?));
+                let headers = exchange.headers.into_iter().filter_map(header).collect();
+                let Asked { method, url, body_sha256 } = asked;
+                answers.push(RecordedAnswer { method, url, body_sha256, status, headers, body });
+            }
+            Ok(answers)
+        })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Rest) -> T) -> T {
