@@ -68,7 +68,7 @@ pub fn network(origin: &str) -> Network {
 #[test]
 fn not_in_the_guests_memory() {
     let stand_in = StandIn::start(Options { users: 350, ..Options::default() });
-    let (url, truth) = (stand_in.url(), stand_in.gitlab.truth());
+    let url = stand_in.url();
     stand_in.runtime.block_on(async {
         let (_engine, plugin) = load(EngineOptions { core_dump: true, ..EngineOptions::default() }).await;
         let config = configure(&plugin, &url).await;

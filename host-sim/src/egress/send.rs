@@ -24,6 +24,9 @@ use super::{Client, Secret};
 use crate::policy::origin::Origin;
 use crate::policy::request::Refusal;
 
+/// Turns that others get before a request goes out: the connection's own task, and the one that puts it back.
+const TURNS: usize = 3;
+
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// What the hook promises: a response, and the rest of its I/O, of which there is none.
@@ -51,6 +54,11 @@ impl Sending {
             .acquire_owned()
             .await
             .map_err(|_| Error::InternalError(Some("the tenant is shut down".to_owned())))?;
+        // Who gave up the place has read an answer to its end just now; its connection gets back to the pool when what serves it
+        // has had its turn. Without that a new connection would be opened, and the old one lie idle.
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
         let started = Instant::now();
         self.ledger.ask(&request);
         let mut record = RequestRecord {

@@ -13,6 +13,7 @@ use crate::bench::reading::{self, Out, Source, Watched};
 use crate::bench::sheet::Sheet;
 use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::error::CommandError;
+use crate::cli::parse_setting;
 use crate::cli::terminal::ProgressLine;
 use crate::collection::Observer;
 use crate::egress::Secret;
@@ -26,7 +27,7 @@ use crate::policy::limits::Limits;
 /// Each round compares what was read with what is true on them; other numbers are an error.
 ///
 /// Bounds: wall time at most 1.3 of ⌈requests ÷ in flight⌉ × latency; 429s at most 1 % of the answers; connections to a server
-/// at most as many as requests in flight; memory of a guest at most 16 MiB. With --flat: memory of the guests within 64 KiB, and
+/// at most as many as requests in flight, unless there is no latency; memory of a guest at most 16 MiB. With --flat: memory of the guests within 64 KiB, and
 /// that of the host within 10 %, however many people.
 ///
 /// With --users-server and --group-server, servers that somebody else has started are read once and nothing is compared; with
@@ -84,6 +85,9 @@ pub(in crate::cli) struct Args {
     /// Write all records into this file, one JSON object a line
     #[arg(long, value_name = "FILE", conflicts_with = "flat")]
     records: Option<PathBuf>,
+    /// A further field of the plugin, such as members=false
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting, conflicts_with = "flat")]
+    settings: Vec<(String, String)>,
     /// The component [default: the GitLab plugin, built if need be]
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
@@ -117,6 +121,7 @@ async fn time(args: &Args) -> Result<Sheet, CommandError> {
         in_flight,
         rounds: args.rounds,
         rate_limit: args.rate_limit,
+        settings: args.settings.clone(),
     };
     let steps = Steps::start(usize::try_from(args.rounds).unwrap_or(usize::MAX));
     let mut step = |number: u32| steps.next(&format!("round {}", number + 1));
@@ -175,6 +180,7 @@ fn servers(args: &Args) -> Result<Vec<Watched>, CommandError> {
         })?;
         let mut settings = vec![("deployment".to_owned(), deployment.to_owned())];
         settings.extend(more);
+        settings.extend(args.settings.iter().cloned());
         let observer: Box<dyn Observer> =
             if sources.is_empty() { Box::new(ProgressLine::start()) } else { Box::new(Quiet) };
         sources.push((Source { url: url.clone(), settings, secret }, observer));
