@@ -60,6 +60,7 @@ fn two_lists_are_read_at_once_and_held_to_their_bounds() {
     wall_ms ms null
     limit_ms ms null
     ratio_to_limit ratio {at_most:1.3}
+    ratio_to_pages ratio null
     requests count null
     share_429 share {at_most:0.01}
     connections count {at_most:3.0}

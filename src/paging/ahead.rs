@@ -161,7 +161,7 @@ impl Walk {
         if asked.page == self.page() {
             return Fit::Follows;
         }
-        let (Page::Cursor(_), Some(last)) = (self.page(), &self.last_id) else { return Fit::No };
+        let (true, Some(last)) = (self.can_guess(), &self.last_id) else { return Fit::No };
         let begins_before = match (&asked.behind, first) {
             (Some(behind), _) => behind <= last,
             (None, Some(first)) => first <= last,

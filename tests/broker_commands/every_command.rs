@@ -195,6 +195,19 @@ fn what_claims_json_prints_json_and_a_mistake_has_a_hint() {
     life.prints("bench store", &["--assignments", "1000"]);
     let small = ["--only", "sleeper", "--tenants", "2", "--users", "20", "--rounds", "1", "--collections", "1"];
     life.prints("bench isolation", &small);
+    // Their exit code is a verdict on this build and machine.
+    for (command, small) in [
+        ("bench instantiate", ["--calls", "5", "--starts", "1", "--rounds", "1"].as_slice()),
+        ("bench page", &["--pages", "1", "--rounds", "1"]),
+    ] {
+        let ran = life.run(command, &[small, &["--plugin", plugin]].concat());
+        assert!(
+            serde_json::from_str::<Value>(&ran.stdout).unwrap()["passed"].is_boolean(),
+            "{command}: {}",
+            ran.stderr
+        );
+        life.done.insert(command.to_owned());
+    }
     let small = ["--plugin", plugin, "--rounds", "1", "--latency-ms", "1"];
     assert_eq!(life.prints("bench collect", &[&small[..], &["--rows", "200"]].concat())["bench"], "collect");
     assert_eq!(life.prints("bench tenants", &[&small[..], &["--tenants", "2"]].concat())["bench"], "tenants");

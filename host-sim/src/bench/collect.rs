@@ -264,7 +264,7 @@ mod tests {
         };
         let half = |part: u64| Seen { requests: part, limited, connections };
         let seen = vec![half(requests / 2), Seen { limited: 0, connections: 1, ..half(requests - requests / 2) }];
-        Round { reading, seen, rows: 1_000 }
+        Round { reading, seen, rows: 1_000, pages: 10 }
     }
 
     fn value(sheet: &Sheet, name: &str) -> f64 {
