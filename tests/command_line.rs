@@ -1,5 +1,9 @@
 //! Names, flags and outputs that others rely on.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Stdio;
+
 use fake_gitlab::{Options, Scenario, Tokens};
 use serde_json::Value;
 
@@ -47,8 +51,17 @@ fn options_that_scripts_use_are_there() {
         "--bill",
         "--json",
     ];
-    let stand_in =
-        ["--scenario <NAME>", "--users <N>", "--port <P>", "--latency-ms <L>", "--rate-limit <R>", "--fault <FAULT>"];
+    let stand_in = [
+        "--scenario <NAME>",
+        "--users <N>",
+        "--port <P>",
+        "--latency-ms <L>",
+        "--rate-limit <R>",
+        "--fault <FAULT>",
+        "--own-links",
+        "--truth <FILE>",
+        "--counts",
+    ];
     for (command, options) in [
         ("test", &both[..]),
         ("collect", &both[..]),
@@ -130,6 +143,47 @@ fn the_stand_in_lists_its_scenarios() {
     }
     Cli::new(["fake-gitlab", "--scenario", "nothing"]).run().assert_code(2);
     Cli::new(["fake-gitlab", "--users", "0"]).run().assert_code(2);
+}
+
+#[test]
+fn the_stand_in_tells_its_counts_and_its_truth_to_who_measures() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = folder.path().join("truth.json");
+    let mut child = Cli::new(["fake-gitlab", "--users", "12", "--port", "0", "--own-links", "--counts", "--truth"])
+        .arg(&truth)
+        .stdin(Stdio::piped())
+        .spawn();
+    let mut input = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.next().unwrap();
+    lines.by_ref().find(|line| line == "Ctrl-C ends it").unwrap();
+    let mut counts = || {
+        writeln!(input).unwrap();
+        let json: Value = serde_json::from_str(&lines.next().unwrap()).unwrap();
+        ["requests", "connections", "most_in_flight"].map(|key| json[key].as_u64().unwrap())
+    };
+    assert_eq!(counts(), [0, 0, 0]);
+    let answer = {
+        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+        let path = "/api/v4/users?per_page=2&exclude_internal=true&without_project_bots=true";
+        let token = Tokens::ADMINISTRATOR;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nPRIVATE-TOKEN: {token}\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let link = answer.lines().find(|line| line.starts_with("link: ")).unwrap();
+    assert!(link.contains(&format!("<{url}/api/v4/users?")), "{link}");
+    assert_eq!(counts(), [1, 1, 1]);
+    assert_eq!(counts(), [1, 1, 0]);
+    let truth: Value = serde_json::from_slice(&std::fs::read(truth).unwrap()).unwrap();
+    assert_eq!(truth["users"].as_array().unwrap().len(), 12);
+    drop(input);
+    assert_eq!(lines.next().unwrap(), "1 requests on 1 connections");
+    assert!(child.wait().unwrap().success());
+    let nowhere = folder.path().join("none").join("truth.json");
+    Cli::new(["fake-gitlab", "--port", "0", "--truth"]).arg(nowhere).run().assert_code(2);
 }
 
 #[test]

@@ -73,9 +73,27 @@ struct Stage {
     instance: RwLock<Arc<Instance>>,
     journal: Journal,
     connections: AtomicU64,
+    in_flight: AtomicU64,
+    /// Since it was last taken.
+    most_in_flight: AtomicU64,
+}
+
+/// A request between its arrival and its answer, or the end of its connection.
+struct InFlight<'a>(&'a Stage);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Stage {
+    fn arrived(&self) -> InFlight<'_> {
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_in_flight.fetch_max(now, Ordering::Relaxed);
+        InFlight(self)
+    }
+
     fn instance(&self) -> Arc<Instance> {
         Arc::clone(&self.instance.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -108,6 +126,8 @@ pub async fn start(options: Options) -> Result<FakeGitlab, StartError> {
         instance: RwLock::new(Arc::clone(&instance)),
         journal: Journal::default(),
         connections: AtomicU64::new(0),
+        in_flight: AtomicU64::new(0),
+        most_in_flight: AtomicU64::new(0),
     });
     let (stop, stopped) = oneshot::channel();
     let listener = tokio::spawn(accept(listener, Arc::clone(&stage), stopped));
@@ -174,6 +194,7 @@ async fn serve(stream: TcpStream, connection: u64, stage: Arc<Stage>) {
 }
 
 async fn answer(stage: &Stage, connection: u64, request: Request<Incoming>) -> Option<Answer> {
+    let _in_flight = stage.arrived();
     let (request, body) = request.into_parts();
     let body = whole(body).await;
     let instance = stage.instance();
@@ -275,6 +296,14 @@ impl FakeGitlab {
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.stage.connections.load(Ordering::Relaxed)
+    }
+
+    /// Most requests that were being answered at once since this was last asked, or since the start. A request counts from its
+    /// arrival until its answer begins, the latency included.
+    #[must_use]
+    pub fn take_most_in_flight(&self) -> u64 {
+        let now = self.stage.in_flight.load(Ordering::Relaxed);
+        self.stage.most_in_flight.swap(now, Ordering::Relaxed)
     }
 
     /// Serialise every row that is kept (about 260,000) before it is asked for, so that a benchmark does not measure it.

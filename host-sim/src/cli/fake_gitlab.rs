@@ -1,10 +1,15 @@
-//! `fake-gitlab`: the stand-in alone, until Ctrl-C.
+//! `fake-gitlab`: the stand-in alone, until Ctrl-C, or until its input ends if it is asked for counts.
 
+use std::io::{self, BufRead as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
-use fake_gitlab::{Fault, Options, Scenario, StartError, Tokens};
+use fake_gitlab::{FakeGitlab, Fault, LinkBase, Options, Scenario, StartError, Tokens};
+use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::error::CommandError;
 use super::terminal;
@@ -35,6 +40,16 @@ pub(super) struct Args {
     /// Which people
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
+    /// Let `Link` lead to the address that it listens on, for clients that follow it as it stands
+    #[arg(long)]
+    own_links: bool,
+    /// Write what a client must find to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Answer each line of standard input with a line of JSON: requests and connections so far, and the most requests at once
+    /// since the last line. The end of the input ends it. Rows are made before they are asked for
+    #[arg(long)]
+    counts: bool,
     /// Print scenarios, tokens and faults
     #[arg(long)]
     list: bool,
@@ -53,23 +68,66 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         latency: Duration::from_millis(args.latency_ms),
         rate_limit: args.rate_limit,
         faults: args.fault,
+        link_base: if args.own_links { LinkBase::Own } else { LinkBase::default() },
         ..Options::default()
     };
     let gitlab = fake_gitlab::start(options).await.map_err(|error| match error {
         StartError::Users(..) => CommandError::usage(error.to_string(), "choose another number with --users"),
         _ => CommandError::failed(error.to_string(), "choose another port with --port; 0 takes a free one"),
     })?;
+    if let Some(file) = &args.truth {
+        write_truth(&gitlab, file)?;
+    }
+    if args.counts {
+        gitlab.warm_up().await;
+    }
     let (url, deployment) = (gitlab.base_url(), args.scenario.deployment());
     let caller = args.scenario.caller();
     terminal::print(&format!(
         "{url}\n  --set deployment={deployment}, token {caller}; others:\n{}\nCtrl-C ends it\n",
         tokens()
     ))?;
-    super::signals::interrupted().await;
+    if args.counts {
+        tokio::select! {
+            counted = counts(&gitlab) => counted?,
+            () = super::signals::interrupted() => {}
+        }
+    } else {
+        super::signals::interrupted().await;
+    }
     let (requests, connections) = (gitlab.request_count(), gitlab.connections());
     gitlab.shutdown().await;
     terminal::print(&format!("{requests} requests on {connections} connections\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_truth(gitlab: &FakeGitlab, file: &Path) -> Result<(), CommandError> {
+    std::fs::write(file, gitlab.truth().to_json().to_string()).map_err(|error| {
+        let path = file.display();
+        CommandError::usage(format!("{path} cannot be written: {error}"), "check the path and its permissions")
+    })
+}
+
+/// Answers until the input ends.
+async fn counts(gitlab: &FakeGitlab) -> Result<(), CommandError> {
+    let (tell, mut told) = mpsc::channel(1);
+    // A thread, since a read of standard input cannot be broken off: it must not hold up the end of the runtime.
+    thread::spawn(move || {
+        for _ in io::stdin().lock().lines().map_while(Result::ok) {
+            if tell.blocking_send(()).is_err() {
+                break;
+            }
+        }
+    });
+    while told.recv().await.is_some() {
+        let counts = json!({
+            "requests": gitlab.request_count(),
+            "connections": gitlab.connections(),
+            "most_in_flight": gitlab.take_most_in_flight(),
+        });
+        terminal::print(&format!("{counts}\n"))?;
+    }
+    Ok(())
 }
 
 fn tokens() -> String {
