@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gitlab::json::object;
+use crate::gitlab::json::{by_serde, object};
 use crate::gitlab::pace::Pace;
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::Release;
@@ -46,6 +46,8 @@ pub enum Stage {
     /// Nothing.
     End,
 }
+
+by_serde!(Stage);
 
 object! {
     /// An add-on whose holders are to be read.

@@ -30,6 +30,9 @@ pub const LONGEST_BODY: u64 = 4 * 1024 * 1024;
 /// A piece of a body, in bytes.
 const PIECE: u64 = 64 * 1024;
 
+/// Room that is made for a body by what is announced of it, in bytes: that of a page with long rows.
+const MOST_ROOM: u64 = 256 * 1024;
+
 const MILLISECOND: u64 = 1_000_000;
 
 const SECOND: u64 = 1000 * MILLISECOND;
@@ -276,11 +279,14 @@ fn answered(future: &FutureIncomingResponse) -> Result<Progress, TransportError>
         .into_iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned()))
         .collect();
-    let read = Response { status: response.status(), headers, body: Vec::new() };
+    let mut read = Response { status: response.status(), headers, body: Vec::new() };
     let announced = read.header("content-length").and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > LONGEST_BODY) {
         return Err(TransportError::TooLarge { limit: LONGEST_BODY });
     }
+    // So that a page is copied once. What is announced has not come yet, and need not.
+    let room = announced.unwrap_or(0).min(MOST_ROOM);
+    read.body.reserve_exact(usize::try_from(room).unwrap_or(0));
     let broke_off = |()| TransportError::from(Unreachable::BrokeOff);
     let body = response.consume().map_err(broke_off)?;
     let stream = body.stream().map_err(broke_off)?;

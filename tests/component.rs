@@ -14,8 +14,9 @@ wasi:io/error@0.2.12
 wasi:io/poll@0.2.12
 wasi:io/streams@0.2.12";
 
-/// What GitLab.com, every caller, every version and add-ons take; 382,395 bytes were a self-managed administrator alone.
-const MOST_BYTES: usize = 600_000;
+/// What GitLab.com, every caller, every version and add-ons take; 382,395 bytes were a self-managed administrator alone. Some
+/// 50,000 of it are the price of speed: a page takes a quarter more instructions where everything is built to be small.
+const MOST_BYTES: usize = 680_000;
 
 fn manifest() -> Manifest {
     Manifest::read(&std::fs::read(component()).unwrap(), usize::MAX).unwrap()

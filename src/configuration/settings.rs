@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::base_url::BaseUrl;
-use crate::gitlab::json::object;
+use crate::gitlab::json::{by_serde, object};
 
 /// Version of the written form.
 const FORM: u8 = 1;
@@ -59,6 +59,8 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("The stored settings were not made by this version of the plugin.")]
 pub struct NotOurs;
+
+by_serde!(Deployment, IdentityLevel);
 
 object! {
     /// The written form, in this order.

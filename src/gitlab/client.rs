@@ -160,12 +160,12 @@ impl<'a> Client<'a> {
     /// them, as far as is known.
     #[must_use]
     pub fn worth_sending(&self) -> usize {
-        let busy = self.pace.at_once(self.most_at_once()).saturating_mul(ROUNDS);
+        let busy = usize::from(self.pace.at_once(self.most_at_once())).saturating_mul(ROUNDS);
         busy.min(usize::try_from(self.pace.room()).unwrap_or(usize::MAX)).max(1)
     }
 
-    fn most_at_once(&self) -> usize {
-        usize::from(self.settings.max_concurrency.max(1))
+    fn most_at_once(&self) -> u8 {
+        self.settings.max_concurrency.max(1)
     }
 
     /// The settings that this client was made with.
@@ -252,7 +252,7 @@ impl<'a> Client<'a> {
                 }
             }
             let most = self.most_at_once();
-            let at_once = self.pace.at_once(most);
+            let at_once = usize::from(self.pace.at_once(most));
             let (credential, clock, began) = (self.credential, self.clock, self.began);
             let (pace, sent) = (&mut self.pace, &mut self.sent);
             let mut round = Round::default();

@@ -4,10 +4,9 @@
 //!
 //! Refuses a list beside which an error stands: it may lack rows.
 
-use serde::de::DeserializeOwned;
-
 use super::entities::{Data, Listed};
 use super::graphql::Answer;
+use super::json::{self, Read};
 use super::refusal::{Refusal, unreadable};
 
 /// A page of a GraphQL list. It may hold fewer rows than asked for, even none, and not be the last.
@@ -34,7 +33,7 @@ pub struct Edge<T> {
 ///
 /// # Errors
 /// The first error beside it or in its place; [`Refusal::NotFound`] where there is neither.
-pub fn connection<T: DeserializeOwned>(answer: Answer<Data>) -> Result<Connection<T>, Refusal> {
+pub fn connection<T: Read>(answer: Answer<Data>) -> Result<Connection<T>, Refusal> {
     let Answer { data, errors } = answer;
     let found = data.and_then(|data| data.list.or_else(|| data.scope?.list));
     let Listed { edges, pageInfo: info } = match (found, errors.into_iter().next()) {
@@ -45,7 +44,7 @@ pub fn connection<T: DeserializeOwned>(answer: Answer<Data>) -> Result<Connectio
     let mut rows = Vec::with_capacity(edges.len());
     for edge in edges {
         let node = match &edge.node {
-            Some(node) => Some(serde_json::from_slice(node.0.get().as_bytes()).map_err(|error| unreadable(&error))?),
+            Some(node) => Some(json::from_slice(&node.0).map_err(|error| unreadable(&error))?),
             None => None,
         };
         rows.push(Edge { cursor: edge.cursor, node });

@@ -19,10 +19,7 @@
 //! Source: GitLab 15.4 to 19.3, `app/controllers/graphql_controller.rb`, `app/graphql/gitlab_schema.rb`; the codes of
 //! errors in the query itself are those of the library graphql-ruby.
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
-
-use super::json::{Text, object};
+use super::json::{self, Read, Reader, Text, object};
 use super::refusal::{self, Content, Refusal, Stranger};
 use super::scalars::Id;
 use crate::clock::Clock;
@@ -201,12 +198,34 @@ impl<T> Answer<T> {
 }
 
 /// The outer object, whatever was asked for.
-#[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    errors: Option<Vec<&'a RawValue>>,
+    /// As it came.
+    data: Option<&'a [u8]>,
+    /// The same of each.
+    errors: Vec<&'a [u8]>,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, json::Error> {
+        let mut envelope = Self { data: None, errors: Vec::new() };
+        let mut reader = Reader::new(body);
+        reader.members(&mut |reader, key| {
+            match key {
+                b"data" if !reader.null()? => envelope.data = Some(reader.skip()?),
+                b"errors" if !reader.null()? => reader.elements(&mut |reader| {
+                    envelope.errors.push(reader.skip()?);
+                    Ok(())
+                })?,
+                b"data" | b"errors" => {}
+                _ => {
+                    reader.skip()?;
+                }
+            }
+            Ok(())
+        })?;
+        reader.end()?;
+        Ok(envelope)
+    }
 }
 
 object! {
@@ -248,11 +267,10 @@ object! {
 ///
 /// # Errors
 /// Whatever came in place of data and errors; see the table above.
-pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -> Result<Answer<T>, Refusal> {
+pub fn read<T: Read>(response: &Response, clock: &dyn Clock) -> Result<Answer<T>, Refusal> {
     let (data, errors) = open(response, clock)?;
     let data = match data {
-        // As bytes: the component has the reader of bytes already, and one of text would come on top.
-        Some(data) => Some(serde_json::from_slice(data.get().as_bytes()).map_err(|error| refusal::unreadable(&error))?),
+        Some(data) => Some(json::from_slice(data).map_err(|error| refusal::unreadable(&error))?),
         None => None,
     };
     Ok(Answer { data, errors })
@@ -262,7 +280,7 @@ pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -
 ///
 /// # Errors
 /// Whatever else came, or that nothing did.
-pub fn decode<T: DeserializeOwned>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<Answer<T>, Refusal> {
+pub fn decode<T: Read>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<Answer<T>, Refusal> {
     read(&answer?, clock)
 }
 
@@ -284,19 +302,18 @@ pub const fn is_of_graphql_alone(refusal: &Refusal) -> bool {
 }
 
 /// The part of [`read`] that is the same for all kinds of data, which keeps the component small.
-fn open<'a>(response: &'a Response, clock: &dyn Clock) -> Result<(Option<&'a RawValue>, Vec<QueryError>), Refusal> {
+fn open<'a>(response: &'a Response, clock: &dyn Clock) -> Result<(Option<&'a [u8]>, Vec<QueryError>), Refusal> {
     let is_json = matches!(refusal::content(response), Content::Json);
     let may_be_ours = response.status == 200 || matches!(response.status, 422 | 503) && is_json;
     if !may_be_ours || !is_json {
         return Err(refusal::refusal(response, clock));
     }
-    let envelope: Envelope<'a> = match serde_json::from_slice(&response.body) {
+    let envelope = match Envelope::read(&response.body) {
         Ok(envelope) => envelope,
         Err(error) if response.status == 200 => return Err(refusal::unreadable(&error)),
         Err(_) => return Err(refusal::refusal(response, clock)),
     };
-    let errors: Vec<QueryError> =
-        envelope.errors.iter().flatten().take(MOST_ERRORS).map(|error| classify(error)).collect();
+    let errors: Vec<QueryError> = envelope.errors.iter().take(MOST_ERRORS).map(|error| classify(error)).collect();
     if response.status != 200 {
         // Only these two errors have a status of their own; anything else with it is a server that fails.
         let known = !errors.is_empty()
@@ -327,8 +344,8 @@ const SCHEMA_WORDS: [&str; 4] =
     ["isn't a defined input type", "has an invalid value", "was provided invalid value", "but not used"];
 
 /// By the library's code where there is one; old versions have the sentence only.
-fn classify(error: &RawValue) -> QueryError {
-    let error: WrittenError = serde_json::from_slice(error.get().as_bytes()).unwrap_or_default();
+fn classify(error: &[u8]) -> QueryError {
+    let error: WrittenError = json::from_slice(error).unwrap_or_default();
     let message = error.message.0.as_deref().unwrap_or_default();
     let none = Extensions::default();
     let extensions = error.extensions.as_ref().unwrap_or(&none);

@@ -7,15 +7,27 @@ use crate::scripted::{and_header, json, response};
 
 const NOW: FixedClock = FixedClock(1_769_904_000);
 
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Root {
-    current_license: Option<Plan>,
+object! {
+    /// What is asked for.
+    #[allow(non_snake_case, reason = "the names are those of the answer")]
+    pub struct Root {
+        needed {}
+        optional {
+            /// The license.
+            pub currentLicense: Option<Plan>,
+        }
+    }
 }
 
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-struct Plan {
-    plan: String,
+object! {
+    /// A license.
+    pub struct Plan {
+        needed {
+            /// Its plan.
+            pub plan: String,
+        }
+        optional {}
+    }
 }
 
 fn answer(body: &str) -> Result<Answer<Root>, Refusal> {
@@ -74,9 +86,9 @@ fn the_operation_is_always_a_query() {
 fn data_without_errors_is_data() {
     let full = answer(r#"{"data":{"currentLicense":{"plan":"premium"}},"correlationId":"x"}"#).unwrap();
     assert_eq!(full.errors, []);
-    assert_eq!(full.into_data(), Ok(Root { current_license: Some(Plan { plan: "premium".to_owned() }) }));
+    assert_eq!(full.into_data(), Ok(Root { currentLicense: Some(Plan { plan: "premium".to_owned() }) }));
     let none = answer(r#"{"data":{"currentLicense":null}}"#).unwrap();
-    assert_eq!(none.into_data(), Ok(Root { current_license: None }), "no license is an answer");
+    assert_eq!(none.into_data(), Ok(Root { currentLicense: None }), "no license is an answer");
     assert_eq!(answer(r#"{"data":{"currentLicense":null},"errors":[]}"#).unwrap().errors, []);
     assert_eq!(answer(r#"{"data":{"currentLicense":null},"errors":null}"#).unwrap().errors, []);
 }
@@ -85,7 +97,7 @@ fn data_without_errors_is_data() {
 fn a_refused_field_keeps_the_rest_of_the_data() {
     let body = r#"{"data":{"currentLicense":null},"errors":[{"message":"The resource that you are attempting to access does not exist or you don't have permission to perform this action","locations":[{"line":1,"column":9}],"path":["currentLicense"]}]}"#;
     let refused = answer(body).unwrap();
-    assert_eq!(refused.data, Some(Root { current_license: None }));
+    assert_eq!(refused.data, Some(Root { currentLicense: None }));
     assert_eq!(refused.errors, [QueryError::NotPermitted("currentLicense".to_owned())]);
     assert_eq!(refused.into_data(), Err(Refusal::NotFound));
     // In a list the path goes on with numbers; the field is its last name.

@@ -33,7 +33,7 @@ object! {
         needed {}
         optional {
             /// Requests under way at once, at most; 0 for what the settings allow.
-            pub at_once: usize,
+            pub at_once: u8,
             /// Since when requests are counted, in seconds since 1970; 0 before the first.
             pub since: u64,
             /// Requests sent since then.
@@ -64,7 +64,7 @@ impl Pace {
         if self.since == 0 || self.not_before > 0 || is_over {
             if is_used_up {
                 self.most = self.most.saturating_add((self.most / 50).max(1));
-                self.at_once = self.at_once.saturating_add(usize::from(self.at_once > 0));
+                self.at_once = self.at_once.saturating_add(u8::from(self.at_once > 0));
             }
             self.whole = self.not_before > 0;
             (self.since, self.sent, self.not_before) = (now, 0, 0);
@@ -80,7 +80,7 @@ impl Pace {
 
     /// How many requests may be under way at once, where the settings allow so many.
     #[must_use]
-    pub fn at_once(&self, settings: usize) -> usize {
+    pub fn at_once(&self, settings: u8) -> u8 {
         if self.at_once == 0 { settings } else { self.at_once.min(settings) }.max(1)
     }
 
@@ -91,13 +91,13 @@ impl Pace {
     }
 
     /// Count an answer. Whether the next ones might be sent away.
-    pub fn answered(&mut self, answer: &Response, settings: usize, now: u64) -> bool {
+    pub fn answered(&mut self, answer: &Response, settings: u8, now: u64) -> bool {
         self.sent = self.sent.saturating_add(1);
         let number = |name| answer.header(name).and_then(|value| value.trim().parse::<u64>().ok());
         let (Some(left), Some(reset)) = (number("ratelimit-remaining"), number("ratelimit-reset")) else {
             return false;
         };
-        let under_way = u64::try_from(self.at_once(settings)).unwrap_or(u64::MAX);
+        let under_way = u64::from(self.at_once(settings));
         let ends_soon = reset > now && reset - now <= LONGEST_WINDOW;
         if left >= under_way || !ends_soon {
             return false;
@@ -107,7 +107,7 @@ impl Pace {
     }
 
     /// One or more of the requests under way were sent away, for so many seconds if the server said.
-    pub fn sent_away(&mut self, seconds: Option<u32>, settings: usize, now: u64) {
+    pub fn sent_away(&mut self, seconds: Option<u32>, settings: u8, now: u64) {
         self.at_once = (self.at_once(settings) / 2).max(1);
         if self.whole {
             self.most = (self.sent.saturating_mul(9) / 10).max(1);
@@ -122,7 +122,7 @@ impl Pace {
     }
 
     /// A call went well.
-    pub fn went_well(&mut self, settings: usize) {
+    pub const fn went_well(&mut self, settings: u8) {
         if self.at_once > 0 && self.most == 0 {
             self.at_once = if self.at_once >= settings { 0 } else { self.at_once.saturating_add(1) };
         }
@@ -160,7 +160,7 @@ mod tests {
                     pace.answered(&json(200, "[]"), 4, now);
                 } else {
                     // Those under way with it.
-                    let others = (u64::try_from(pace.at_once(4)).unwrap_or(1) - 1).min(calls - call - 1);
+                    let others = (u64::from(pace.at_once(4)) - 1).min(calls - call - 1);
                     (sent, away) = (sent + others, away + others + 1);
                     pace.sent_away(Some(u32::try_from(60 - now % 60).unwrap_or(60)), 4, now);
                     ended = true;
@@ -205,14 +205,14 @@ mod tests {
     #[test]
     fn half_of_what_is_under_way_and_one_more_each_time() {
         let mut pace = Pace::default();
-        let at_once: Vec<usize> = (0..3)
+        let at_once: Vec<u8> = (0..3)
             .map(|_| {
                 pace.sent_away(Some(1), 6, NOW);
                 pace.at_once(6)
             })
             .collect();
         assert_eq!(at_once, [3, 1, 1]);
-        let at_once: Vec<usize> = (0..7)
+        let at_once: Vec<u8> = (0..7)
             .map(|_| {
                 pace.went_well(6);
                 pace.at_once(6)

@@ -16,8 +16,7 @@
 //!
 //! Refuses a wait that goes beyond what is left of the budget: the answer is then returned as it is.
 
-use serde::de::IgnoredAny;
-
+use super::json::is_cut_off;
 use super::refusal::{Content, asks_for_browser, content, retry_after, wait};
 use crate::clock::Clock;
 use crate::transport::{Response, TransportError, Unreachable};
@@ -69,6 +68,7 @@ impl Fault {
             Err(_) => return None,
         };
         match response.status {
+            // A body cut by a proxy that knows no length looks like a whole one to HTTP.
             200 => (matches!(content(response), Content::Json) && is_cut_off(&response.body)).then_some(Self::Broken),
             429 => Some(Self::Limited(wait(response, clock))),
             // From 520 on: the delivery network before GitLab.com did not get an answer from GitLab.
@@ -91,11 +91,6 @@ impl Fault {
             Self::Limited(_) | Self::BrowserCheck | Self::Broken => LATEST,
         }
     }
-}
-
-/// Whether this is the beginning of JSON. A body cut by a proxy that knows no length looks like a whole one to HTTP.
-fn is_cut_off(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// What one call has left.

@@ -5,11 +5,10 @@
 //!
 //! Refuses to ask for everything at once: an unknown field fails the whole query.
 
-use serde::de::DeserializeOwned;
-
 use super::client::Client;
 use super::entities::{Purchase, Things};
 use super::graphql::{self, Answer, Query, QueryError, Variable};
+use super::json::Read;
 use super::refusal::Refusal;
 use super::scalars::Id;
 use super::versions::{Feature, Release, has};
@@ -251,7 +250,7 @@ fn cursor(after: Option<&str>) -> Variable {
 ///
 /// # Errors
 /// When no answer of GraphQL came.
-pub fn ask<T: DeserializeOwned>(
+pub fn ask<T: Read>(
     client: &mut Client<'_>,
     optional: &mut Optional,
     query: impl Fn(Optional) -> Query,
@@ -264,7 +263,7 @@ pub fn ask<T: DeserializeOwned>(
 ///
 /// # Errors
 /// When no answer of GraphQL came.
-pub fn ask_again<T: DeserializeOwned>(
+pub fn ask_again<T: Read>(
     client: &mut Client<'_>,
     optional: &mut Optional,
     query: impl Fn(Optional) -> Query,

@@ -9,12 +9,9 @@
 //!
 //! Source: GitLab 13.x to 19.3, `lib/api/helpers.rb`, `lib/api/api_guard.rb`, `lib/api/api.rb`, Rack::Attack.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
 use crate::clock::Clock;
 use crate::failure::Rejection;
-use crate::gitlab::json::{Text, object};
+use crate::gitlab::json::{self, Kind, Read, Text, object};
 use crate::gitlab::scalars::Moment;
 use crate::quoting::quoted;
 use crate::transport::{Response, TransportError};
@@ -110,7 +107,7 @@ impl From<TransportError> for Refusal {
 ///
 /// # Errors
 /// Whatever else came; see [`Refusal`].
-pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -> Result<T, Refusal> {
+pub fn read<T: Read>(response: &Response, clock: &dyn Clock) -> Result<T, Refusal> {
     if response.status != 200 {
         return Err(refusal(response, clock));
     }
@@ -119,25 +116,24 @@ pub fn read<'a, T: Deserialize<'a>>(response: &'a Response, clock: &dyn Clock) -
         Content::Page => return Err(Refusal::NotTheApi(page(response))),
         Content::Other(kind) => return Err(Refusal::NotTheApi(Stranger::OtherContent(kind))),
     }
-    serde_json::from_slice(&response.body).map_err(|error| unreadable(&error))
+    json::from_slice(&response.body).map_err(|error| unreadable(&error))
 }
 
-/// The error's own text can quote the body, so that only its kind and place are kept.
-pub(super) fn unreadable(error: &serde_json::Error) -> Refusal {
-    let what = match error.classify() {
-        serde_json::error::Category::Syntax => "is no valid JSON",
-        serde_json::error::Category::Eof => "ends in the middle of its JSON",
-        serde_json::error::Category::Data => "is JSON of another shape than documented",
-        serde_json::error::Category::Io => "cannot be read",
+/// Kind and place are all that is told of the error.
+pub(super) fn unreadable(error: &json::Error) -> Refusal {
+    let what = match error.kind {
+        Kind::Syntax => "is no valid JSON",
+        Kind::CutOff => "ends in the middle of its JSON",
+        Kind::Shape => "is JSON of another shape than documented",
     };
-    Refusal::Unreadable(format!("the answer {what} (line {}, column {})", error.line(), error.column()))
+    Refusal::Unreadable(format!("the answer {what} (line {}, column {})", error.line, error.column))
 }
 
 /// The same for an answer that may not have come.
 ///
 /// # Errors
 /// Whatever else came, or that nothing did.
-pub fn decode<T: DeserializeOwned>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<T, Refusal> {
+pub fn decode<T: Read>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<T, Refusal> {
     read(&answer?, clock)
 }
 
@@ -266,10 +262,10 @@ object! {
 
 impl ErrorBody {
     fn read(body: &[u8]) -> Self {
-        let written: Written = serde_json::from_slice(body).unwrap_or_default();
+        let written: Written = json::from_slice(body).unwrap_or_default();
         // The limiter of single endpoints nests its sentence: {"message":{"error":"…"}}.
-        let nested = || serde_json::from_slice::<Nested>(body).ok()?.message?.error.0;
-        let query = || serde_json::from_slice::<Queried>(body).ok()?.errors?.into_iter().next()?.message.0;
+        let nested = || json::from_slice::<Nested>(body).ok()?.message?.error.0;
+        let query = || json::from_slice::<Queried>(body).ok()?.errors?.into_iter().next()?.message.0;
         Self {
             message: written.message.0.or_else(nested),
             error: written.error.0,

@@ -6,14 +6,14 @@ use crate::clock::FixedClock;
 use crate::configuration::settings::Deployment;
 use crate::failure::Failure;
 use crate::gitlab::endpoint::Endpoint;
+use crate::gitlab::entities::Node;
 use crate::scripted::{and_header, json, response, settings};
 use crate::transport::Unreachable;
-use serde_json::Value;
 
 const NOW: FixedClock = FixedClock(1_769_904_000);
 
 fn refused(response: &Response) -> Refusal {
-    read::<Value>(response, &NOW).unwrap_err()
+    read::<Node>(response, &NOW).unwrap_err()
 }
 
 fn html(status: u16, body: &str) -> Response {
@@ -144,7 +144,7 @@ fn a_page_with_200_is_not_data() {
 fn without_a_content_type_the_body_decides() {
     let mut answer = json(200, " {\"version\":\"18.0.0\"}");
     answer.headers.clear();
-    assert!(read::<Value>(&answer, &NOW).is_ok());
+    assert!(read::<Node>(&answer, &NOW).is_ok());
     answer.body = b"<html>".to_vec();
     assert!(matches!(refused(&answer), Refusal::NotTheApi(_)));
 }

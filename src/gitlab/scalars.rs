@@ -8,10 +8,10 @@
 
 use std::cmp::Ordering;
 
-use serde::de::{Deserializer, Error};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+
+use super::json::{Error, Read, Reader};
 
 /// Longest accepted identifier, in digits. GitLab's are 64-bit, that is 20.
 const LONGEST_ID: usize = 40;
@@ -52,13 +52,15 @@ impl PartialOrd for Id {
     }
 }
 
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw: &RawValue = Deserialize::deserialize(deserializer)?;
-        let text = raw.get().trim_matches('"');
-        // GraphQL: "gid://gitlab/User/42".
-        Self::parse(text.rsplit('/').next().unwrap_or(text))
-            .ok_or_else(|| D::Error::custom("an identifier is no positive whole number"))
+impl Read for Id {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        const EXPECTED: &str = "an identifier is no positive whole number";
+        if reader.peek() == Some(b'"') {
+            // GraphQL: "gid://gitlab/User/42".
+            return reader.text(|text| Self::parse(text.rsplit('/').next().unwrap_or(text)), EXPECTED);
+        }
+        let text = reader.skip()?;
+        std::str::from_utf8(text).ok().and_then(Self::parse).ok_or_else(|| reader.shape(EXPECTED))
     }
 }
 
@@ -79,14 +81,18 @@ impl Day {
 /// Numbers of exactly these widths with these separators between them.
 fn split_fixed(text: &str, widths: [usize; 3], separators: &str) -> Option<[u32; 3]> {
     let mut rest = text;
-    let mut numbers = [0; 3];
+    let mut numbers = [0_u32; 3];
     let mut separators = separators.chars();
     for (slot, width) in numbers.iter_mut().zip(widths) {
         let (digits, tail) = rest.split_at_checked(width)?;
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
+        for digit in digits.bytes() {
+            let value = digit.wrapping_sub(b'0');
+            if value > 9 {
+                return None;
+            }
+            // Four digits at most.
+            *slot = *slot * 10 + u32::from(value);
         }
-        *slot = digits.parse().ok()?;
         rest = match separators.next() {
             Some(separator) => tail.strip_prefix(separator)?,
             None => tail,
@@ -109,17 +115,41 @@ fn offset(text: &str) -> Option<UtcOffset> {
     UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
 }
 
-impl std::fmt::Display for Day {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (year, month, day) = self.0.to_calendar_date();
-        write!(out, "{year:04}-{:02}-{day:02}", u8::from(month))
+/// Digits with leading zeros. The formatter of the standard library does the same in many times the instructions, and a page has
+/// hundreds of these.
+fn digits(out: &mut String, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        let digit = 10_u32.checked_pow(place).and_then(|unit| number.checked_div(unit)).unwrap_or(0) % 10;
+        out.extend(char::from_digit(digit, 10));
     }
 }
 
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom("a day is not of the form YYYY-MM-DD"))
+impl Day {
+    /// `YYYY-MM-DD`.
+    #[must_use]
+    pub fn text(self) -> String {
+        // Room for the time of a moment behind it.
+        let mut text = String::with_capacity("YYYY-MM-DDThh:mm:ssZ".len());
+        let (year, month, day) = self.0.to_calendar_date();
+        // A day is read from four digits, or is one of a clock: it has no sign.
+        digits(&mut text, year.unsigned_abs(), 4);
+        text.push('-');
+        digits(&mut text, u8::from(month).into(), 2);
+        text.push('-');
+        digits(&mut text, day.into(), 2);
+        text
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.text())
+    }
+}
+
+impl Read for Day {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        reader.text(Self::parse, "a day is not of the form YYYY-MM-DD")
     }
 }
 
@@ -171,7 +201,20 @@ impl Moment {
     /// Its UTC day, `YYYY-MM-DD`.
     #[must_use]
     pub fn day(self) -> String {
-        Day(self.0.date()).to_string()
+        Day(self.0.date()).text()
+    }
+
+    /// `2026-02-03T06:41:10Z`.
+    #[must_use]
+    pub fn text(self) -> String {
+        let mut text = Day(self.0.date()).text();
+        let (hour, minute, second) = self.0.to_hms();
+        for (separator, number) in [('T', hour), (':', minute), (':', second)] {
+            text.push(separator);
+            digits(&mut text, number.into(), 2);
+        }
+        text.push('Z');
+        text
     }
 
     /// Seconds since 1970; 0 before.
@@ -183,15 +226,13 @@ impl Moment {
 impl std::fmt::Display for Moment {
     /// `2026-02-03T06:41:10Z`.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (hour, minute, second) = self.0.to_hms();
-        write!(out, "{}T{hour:02}:{minute:02}:{second:02}Z", Day(self.0.date()))
+        out.write_str(&self.text())
     }
 }
 
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom("a moment is not of the form of RFC 3339"))
+impl Read for Moment {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        reader.text(Self::parse, "a moment is not of the form of RFC 3339")
     }
 }
 
@@ -218,9 +259,9 @@ impl<T> Presence<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Presence<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Given))
+impl<T: Read> Read for Presence<T> {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        if reader.null()? { Ok(Self::Null) } else { T::read(reader).map(Self::Given) }
     }
 }
 
@@ -229,9 +270,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed parse is a failed test")]
 
     use super::*;
+    use crate::gitlab::json::{from_slice, object};
 
     fn id(json: &str) -> Option<String> {
-        serde_json::from_str::<Id>(json).ok().map(|id| id.as_str().to_owned())
+        from_slice::<Id>(json.as_bytes()).ok().map(|id| id.as_str().to_owned())
     }
 
     #[test]
@@ -259,7 +301,7 @@ mod tests {
 
     #[test]
     fn moments_become_utc_seconds() {
-        let text = |json: &str| serde_json::from_str::<Moment>(json).ok().map(|moment| moment.to_string());
+        let text = |json: &str| from_slice::<Moment>(json.as_bytes()).ok().map(|moment| moment.to_string());
         assert_eq!(text("\"2026-02-03T06:41:10.999Z\"").as_deref(), Some("2026-02-03T06:41:10Z"));
         assert_eq!(text("\"2026-02-03T00:30:00.000+02:00\"").as_deref(), Some("2026-02-02T22:30:00Z"));
         assert_eq!(text("\"2025-12-31T23:00:00-05:30\"").as_deref(), Some("2026-01-01T04:30:00Z"));
@@ -320,7 +362,7 @@ mod tests {
 
     #[test]
     fn days_are_real_days() {
-        let text = |json: &str| serde_json::from_str::<Day>(json).ok().map(|day| day.to_string());
+        let text = |json: &str| from_slice::<Day>(json.as_bytes()).ok().map(|day| day.to_string());
         assert_eq!(text("\"2024-02-29\"").as_deref(), Some("2024-02-29"));
         for wrong in [
             "\"2026-02-29\"",
@@ -335,14 +377,20 @@ mod tests {
         }
     }
 
+    object! {
+        /// A row.
+        pub struct Row {
+            needed {}
+            optional {
+                /// May be missing or null.
+                pub day: Presence<Day>,
+            }
+        }
+    }
+
     #[test]
     fn absent_and_null_are_different() {
-        #[derive(Deserialize)]
-        struct Row {
-            #[serde(default)]
-            day: Presence<Day>,
-        }
-        let read = |json: &str| serde_json::from_str::<Row>(json).unwrap().day;
+        let read = |json: &str| from_slice::<Row>(json.as_bytes()).unwrap().day;
         assert_eq!(read("{}"), Presence::Absent);
         assert_eq!(read("{\"day\":null}"), Presence::Null);
         assert!(matches!(read("{\"day\":\"2026-01-01\"}"), Presence::Given(_)));

@@ -68,9 +68,9 @@ pub fn user(row: PersonRow, is_account_date: bool, level: IdentityLevel) -> User
         account_state: account_state(row.state.as_deref()),
         account_state_raw: row.state.unwrap_or_default(),
         account_kind,
-        created_at: row.created_at.filter(|_| is_account_date).map(|moment| moment.to_string()),
-        last_activity_on: row.last_activity_on.given().map(|day| day.to_string()),
-        last_sign_in_at: sign_in.map(|moment| moment.to_string()),
+        created_at: row.created_at.filter(|_| is_account_date).map(|moment| moment.text()),
+        last_activity_on: row.last_activity_on.given().map(|day| day.text()),
+        last_sign_in_at: sign_in.map(|moment| moment.text()),
         activity,
     }
 }

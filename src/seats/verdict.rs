@@ -116,7 +116,7 @@ pub fn group_member(row: &PersonRow, pool_id: &str, rules: SeatRules<'_>) -> Ass
 pub fn holder(row: &PersonRow, pool_id: &str) -> Assignment {
     Assignment {
         consumes_seat: Some(true),
-        last_activity_on: row.last_duo_activity_on.given().map(|day| day.to_string()),
+        last_activity_on: row.last_duo_activity_on.given().map(|day| day.text()),
         ..of(row, pool_id)
     }
 }
@@ -162,7 +162,7 @@ fn member_facts(assignment: &mut Assignment, member: &PersonRow) {
     let custom = member.member_role.as_ref().and_then(|role| role.name.as_deref());
     assignment.role = member.access_level.map(|level| role(level, custom));
     assignment.assigned_on = member.created_at.map(Moment::day);
-    assignment.ends_on = member.expires_at.given().map(|day| day.to_string());
+    assignment.ends_on = member.expires_at.given().map(|day| day.text());
 }
 
 /// The highest role and the earliest day over all memberships; an end only if each of them has one.
@@ -186,7 +186,7 @@ fn drilled_facts(assignment: &mut Assignment, memberships: &[Membership], member
         .chain(member.map(|member| member.expires_at))
         .map(Presence::given)
         .collect();
-    assignment.ends_on = ends.and_then(|ends| ends.into_iter().max()).map(|day| day.to_string());
+    assignment.ends_on = ends.and_then(|ends| ends.into_iter().max()).map(|day| day.text());
 }
 
 /// GitLab's name of a role, with that of a custom one.

@@ -41,9 +41,9 @@ const EPOCH: Duration = Duration::from_millis(2);
 /// space, not memory.
 pub const INSTANCES: u32 = 64;
 
-/// Memory that a slot keeps between two calls, bytes: of the linear memory, and of the tables. Far less than what a call in it
-/// may take, so that the room for calls is room for it.
-const KEPT: usize = 256 << 10;
+/// Memory that a slot keeps between two calls, bytes: of the linear memory, and of the tables. What a page of a hundred rows
+/// takes fits in it, and it is far less than what a call may take, so that the room for calls is room for it.
+const KEPT: usize = 2 << 20;
 
 /// What an engine does beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
