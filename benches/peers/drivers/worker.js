@@ -23,13 +23,14 @@ async function collect(lists, inFlight, out) {
   const next = () => {
     for (let tried = 0; tried < lists.length; tried++) {
       const list = lists[turn++ % lists.length];
-      if (list.next <= list.last) return [list, list.next++];
+      if (list.next <= Math.min(list.last, list.deepest)) return [list, list.next++];
     }
   };
   const one = async () => {
     for (let job = next(); job; job = next()) await write(await read(...job));
   };
   await Promise.all(Array.from({ length: inFlight }, one));
+  if (lists.some((list) => list.last > list.deepest)) throw new Error('a list is longer than GitLab answers by number');
   await out.close();
 }
 
@@ -37,9 +38,10 @@ export default {
   async fetch(_request, env, context) {
     const filters = 'exclude_internal=true&without_project_bots=true&order_by=id&sort=asc';
     const lists = [
-      { mark: 'u', url: `${env.USERS_URL}/api/v4/users?${filters}`, token: env.USERS_TOKEN },
+      // GitLab answers no page of accounts beyond 50,000 rows.
+      { mark: 'u', url: `${env.USERS_URL}/api/v4/users?${filters}`, token: env.USERS_TOKEN, deepest: 500 },
       { mark: 'b', url: `${env.GROUP_URL}/api/v4/groups/${env.GROUP_ID}/billable_members?`, token: env.GROUP_TOKEN },
-    ].map((list) => ({ ...list, next: 2, last: Infinity }));
+    ].map((list) => ({ deepest: Infinity, next: 2, last: Infinity, ...list }));
     const { readable, writable } = new IdentityTransformStream();
     const out = writable.getWriter();
     context.waitUntil(collect(lists, env.IN_FLIGHT, out).catch((error) => out.abort(error)));

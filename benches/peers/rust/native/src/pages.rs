@@ -48,14 +48,11 @@ impl Pages {
         Arc::clone(&self).page(1, send.clone()).await?;
         let mut tasks = JoinSet::new();
         let mut next = 2;
-        while next <= self.last.load(Ordering::Relaxed) {
+        while next <= self.last.load(Ordering::Relaxed).min(self.list.deepest) {
             let held = Arc::clone(&self.held).acquire_owned().await?;
             // Asked again: while it waited, a page may have said that it was the last.
             if next > self.last.load(Ordering::Relaxed) {
                 break;
-            }
-            if next > self.list.deepest {
-                return Err(format!("GitLab answers no page after {} of this list", self.list.deepest).into());
             }
             let (pages, send) = (Arc::clone(&self), send.clone());
             tasks.spawn(async move {
@@ -71,7 +68,10 @@ impl Pages {
         while let Some(done) = tasks.join_next().await {
             done??;
         }
-        Ok(())
+        match self.last.load(Ordering::Relaxed) <= self.list.deepest {
+            true => Ok(()),
+            false => Err(format!("GitLab answers no page after {} of this list", self.list.deepest).into()),
+        }
     }
 
     async fn page(self: Arc<Self>, number: u64, send: mpsc::Sender<Vec<u8>>) -> Result<(), Failure> {
