@@ -274,12 +274,14 @@ fn an_answer_that_the_plugin_gives_up_is_on_the_bill() {
 #[test]
 fn computing_is_limited_and_waiting_is_not_computing() {
     let wait = Duration::from_secs(1);
-    let stand_in = stand_in(Options { latency: wait, ..Options::default() });
+    let stand_in = StandIn::start(Options { latency: wait, users: 3_000, ..Options::default() });
     crate::support::runtime().block_on(async {
         // An epoch ends while the guest waits, so that its time is looked at when it goes on.
         let least = Limits { cpu: Duration::from_millis(1), ..Limits::default() };
-        let first = Tenant::new(&stand_in.url(), Limits::default()).await.page(None).await;
-        let cursor = first.result.unwrap().unwrap().next;
+        // The license, the first page, and then sixteen at once: some milliseconds.
+        let free = Tenant::new(&stand_in.url(), Limits::default()).await;
+        let first = free.page(None).await.result.unwrap().unwrap().next;
+        let cursor = free.page(first.as_ref()).await.result.unwrap().unwrap().next;
         let call = Tenant::new(&stand_in.url(), least).await.page(cursor.as_ref()).await;
         // On a busy machine an epoch may end even earlier, before there is an instance.
         if !matches!(&call.result, Err(CallError::Instantiate(words)) if words.contains("interrupt")) {

@@ -22,6 +22,7 @@ mod bad_input;
 mod bench;
 mod broker_commands;
 mod broker_runs;
+mod budgets;
 mod canary;
 mod checklist;
 mod collect;

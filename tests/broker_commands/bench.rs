@@ -65,7 +65,7 @@ fn a_page_is_measured_and_judged_and_its_fuel_is_the_same_each_time() {
     };
     let ran = bench(&["--json"]);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-    insta::assert_snapshot!(serde_json::to_string(&shape(&document)).unwrap(), @r#"{"bound":"number","bytes":"number","fuel":"number","native_us":"number","pages":"number","passed":"yes or no","peak_memory_bytes":"number","ratio":"number","rounds":[{"native_us":"number","wasm_us":"number"}],"wasm_us":"number"}"#);
+    insta::assert_snapshot!(serde_json::to_string(&shape(&document)).unwrap(), @r#"{"bound":"number","bytes":"number","connections":"number","fuel":"number","native_us":"number","pages":"number","passed":"yes or no","peak_memory_bytes":"number","ratio":"number","rounds":[{"native_us":"number","wasm_us":"number"}],"wasm_us":"number"}"#);
     let number = |key: &str| document[key].as_f64().unwrap();
     assert!(number("bytes") > 100_000.0 && number("fuel") > number("bytes") && number("native_us") > 0.0, "{document}");
     assert!((number("ratio") - number("wasm_us") / number("native_us")).abs() < 1e-6, "{document}");

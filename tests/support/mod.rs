@@ -1,6 +1,7 @@
 //! What the tests share: the component, the command line, stand-ins, and the records that the truth calls for.
 
 pub mod broker;
+pub mod budget;
 pub mod closing;
 pub mod csv_seats;
 pub mod dummy;

@@ -19,6 +19,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use native::Walk;
+
 use fake_gitlab::{FakeGitlab, Options as StandIn, Tokens};
 use serde::Serialize;
 
@@ -68,6 +70,8 @@ pub struct Report {
     pub fuel: u64,
     /// Largest memory of the guest in any call, bytes.
     pub peak_memory_bytes: usize,
+    /// Connections that a whole run opened.
+    pub connections: u64,
     /// The rounds, in their order.
     pub rounds: Vec<Round>,
     /// The median of the rounds, microseconds.
@@ -97,6 +101,17 @@ pub async fn run(engine: &Engine, plugin: &Plugin, component: Vec<u8>, options: 
     measured.map_err(|_| BenchError::Setup("the thread that measures broke off".to_owned()))?
 }
 
+/// The native side alone, of a run of so many pages, for whoever counts what it does.
+///
+/// # Errors
+/// [`BenchError`], if the run cannot be recorded.
+pub async fn native(engine: &Engine, plugin: &Plugin, pages: u32) -> Result<Walk, BenchError> {
+    let folder = tempfile::tempdir().map_err(|error| setup(&error))?;
+    let path = folder.path().join("run.tape");
+    let recorded = record(engine, plugin, pages, &path).await?;
+    Walk::new(&path, &recorded.url)
+}
+
 fn setup(error: &dyn std::fmt::Display) -> BenchError {
     BenchError::Setup(error.to_string())
 }
@@ -106,6 +121,7 @@ struct Recorded {
     url: String,
     records: Records,
     bytes: u64,
+    connections: u64,
 }
 
 async fn record(engine: &Engine, plugin: &Plugin, pages: u32, path: &Path) -> Result<Recorded, BenchError> {
@@ -123,7 +139,7 @@ async fn recorded(gitlab: &FakeGitlab, engine: &Engine, plugin: &Plugin, path: &
     let url = gitlab.base_url();
     let bill = collected(engine, plugin, &url, Tape::Record(Arc::clone(&recorder))).await?;
     recorder.finish().map_err(|error| setup(&error))?;
-    Ok(Recorded { url, records: bill.records, bytes: bill.response_bytes })
+    Ok(Recorded { url, records: bill.records, bytes: bill.response_bytes, connections: bill.connections_opened })
 }
 
 /// One collection of a tenant of its own.
@@ -184,6 +200,7 @@ fn measure(component: &[u8], run: &Recorded, tape: &Path, pages: u32, rounds: u3
         pages,
         bytes: run.bytes / u64::from(pages.max(1)),
         fuel: counting.fuel.unwrap_or(0) / u64::from(pages.max(1)),
+        connections: run.connections,
         peak_memory_bytes: counting.peak_memory_bytes,
         wasm_us: of_rounds(|round| round.wasm_us),
         native_us: of_rounds(|round| round.native_us),

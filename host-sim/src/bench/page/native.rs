@@ -16,7 +16,7 @@ use crate::bill::Records;
 use crate::egress::{RecordedAnswer, Replay};
 
 /// A walk through a recording that can be repeated.
-pub(super) struct Walk {
+pub struct Walk {
     configuration: Configuration,
     clock: FixedClock,
     answers: HashMap<Asked, Vec<Response>>,
@@ -45,7 +45,10 @@ impl Walk {
     }
 
     /// Walks once: what was delivered, and how long all calls took.
-    pub(super) fn run(&mut self) -> Result<(Records, Duration), BenchError> {
+    ///
+    /// # Errors
+    /// [`BenchError`], when a call fails, which none of a recorded run did.
+    pub fn run(&mut self) -> Result<(Records, Duration), BenchError> {
         let queues = self.answers.iter().map(|(asked, answers)| (asked.clone(), answers.clone().into()));
         let mut network = Replayed { url: &self.url, queues: queues.collect(), now: 0, looking: Duration::ZERO };
         let (mut taken, mut cursor) = (Duration::ZERO, None);
