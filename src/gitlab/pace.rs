@@ -13,7 +13,7 @@
 //! Where GitLab counts aloud (`RateLimit-Remaining` and `RateLimit-Reset`, on every answer of recent versions whose
 //! throttle is on), nothing is found out by being sent away: what remains is kept to.
 //!
-//! Refuses to believe a server that announces a pause longer than [`LONGEST_WINDOW`] beside an answer that it gave.
+//! Refuses to believe a server that announces a pause of more than ten minutes beside an answer that it gave.
 
 use serde::Serialize;
 

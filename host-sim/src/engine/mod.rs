@@ -41,9 +41,9 @@ const EPOCH: Duration = Duration::from_millis(2);
 /// space, not memory.
 pub const INSTANCES: u32 = 64;
 
-/// Memory that a slot keeps between two calls, bytes: of the linear memory, and of the tables. What a page of a hundred rows
-/// takes fits in it, and it is far less than what a call may take, so that the room for calls is room for it.
-const KEPT: usize = 2 << 20;
+/// Memory that a slot keeps between two calls, bytes: of the linear memory, and of the tables. What a short call writes fits in it.
+/// A thousand tenants' calls go through all slots, and what each keeps stays with the process.
+const KEPT: usize = 512 << 10;
 
 /// What an engine does beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
