@@ -22,13 +22,16 @@ use crate::transport::Response;
 const MOST_PAGES: usize = 32;
 
 /// Rows with the headers that came with them; the body is read and gone.
-pub(super) type Found = Result<(Response, Vec<PersonRow>), Refusal>;
+type Rows = (Response, Vec<PersonRow>);
+
+/// The same, or why there are none.
+pub(super) type Found = Result<Rows, Refusal>;
 
 /// The pages of one call, in order.
 pub(super) struct Ahead {
     pages: std::vec::IntoIter<(Asked, Option<Found>)>,
     /// A page that begins too far on, and has to wait for the one before it.
-    waiting: Option<(Asked, Found)>,
+    waiting: Option<(Asked, Rows)>,
     /// Pages that lie between guesses.
     between: Vec<(Asked, Option<Found>)>,
     is_first: bool,
@@ -87,19 +90,18 @@ impl Ahead {
             return Some((asked, came, found));
         }
         loop {
-            let (asked, found) = match self.waiting.take() {
+            let (asked, (answer, rows)) = match self.waiting.take() {
                 Some(waiting) => waiting,
                 None => {
                     let (asked, found) = self.pages.next()?;
                     // What was refused may be no longer; if it is, the next call meets it.
-                    (asked, Ok(found?.ok()?))
+                    (asked, found?.ok()?)
                 }
             };
-            let first = found.as_ref().ok().and_then(|(_, rows): &(_, Vec<PersonRow>)| rows.first()).map(|row| &row.id);
-            match walk.fits(&asked, first) {
+            match walk.fits(&asked, rows.first().map(|row| &row.id)) {
                 Fit::Follows => {}
                 Fit::LeavesOut => {
-                    self.waiting = Some((asked, found));
+                    self.waiting = Some((asked, (answer, rows)));
                     let next = self.between.iter_mut().find(|(between, _)| walk.fits(between, None) == Fit::Follows)?;
                     let (asked, found) = (next.0.clone(), next.1.take()?);
                     let (answer, rows) = found.ok()?;
@@ -107,7 +109,6 @@ impl Ahead {
                 }
                 Fit::No => return None,
             }
-            let (answer, rows) = found.ok()?;
             let came = rows.len();
             // A page behind another one by so little that all of it is read tells nothing.
             if let Some(rows) = walk.beyond(&asked, rows, |row| &row.id) {

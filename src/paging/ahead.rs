@@ -20,7 +20,7 @@
 //! `{"id":"42","_kd":"n"}` (16.4 to 19.x), and that is not documented.
 
 use super::next::{self, Next};
-use super::windows::{following, next_window};
+use super::windows::{following, is_short, next_window};
 use super::{BadPage, Break, Taken, Then, Walk, not_more};
 use crate::gitlab::endpoint::{Page, ROWS_PER_PAGE, Window};
 use crate::gitlab::scalars::Id;
@@ -78,23 +78,18 @@ impl Walk {
         let most = most.min(self.left(expected));
         match self.page() {
             Page::Window(window) => self.windows(window, most, u64::MAX, &mut pages),
-            Page::Cursor(_) if self.can_guess() => {
-                if !self.by_id {
-                    // Behind the page that the cursor brings.
-                    let read = self.rows.saturating_add(u64::from(ROWS_PER_PAGE));
-                    let before = pages.len();
-                    if before < most && self.total.is_none_or(|total| read < total) && read < MOST_BY_NUMBER {
-                        let window = next_window(read, ROWS_PER_PAGE);
-                        pages.push(Asked { page: Page::Window(window), behind: None });
-                        self.windows(window, most, MOST_BY_NUMBER, &mut pages);
-                    }
-                    if pages.len() > before || self.rows < MOST_BY_NUMBER {
-                        return pages;
-                    }
+            Page::Cursor(_) if !self.can_guess() => {}
+            Page::Cursor(_) if self.by_id || self.rows >= MOST_BY_NUMBER => self.cursors(most, &mut pages),
+            Page::Cursor(_) => {
+                // Behind the page that the cursor brings.
+                let read = self.rows.saturating_add(u64::from(ROWS_PER_PAGE));
+                if pages.len() < most && self.total.is_none_or(|total| read < total) && read < MOST_BY_NUMBER {
+                    let window = next_window(read, ROWS_PER_PAGE);
+                    pages.push(Asked { page: Page::Window(window), behind: None });
+                    self.windows(window, most, MOST_BY_NUMBER, &mut pages);
                 }
-                self.cursors(most, &mut pages);
             }
-            _ => {}
+            Page::First => {}
         }
         pages
     }
@@ -217,8 +212,7 @@ impl Walk {
         self.pages = self.pages.saturating_add(1);
         self.measure(&rows, &id);
         let taken = self.sift(rows, &id);
-        let size = usize::from(window.size);
-        let is_short = next == Next::Numbered && came < next::per_page(response).map_or(size, |most| most.min(size));
+        let is_short = is_short(window, &next, next::per_page(response), came);
         let then = match next {
             Next::Numbered => Then::GoesOn,
             Next::End => self.done(total),
@@ -227,7 +221,7 @@ impl Walk {
         };
         self.after = self.last_id.as_ref().map(cursor_at);
         let taken = Taken { is_short, total, then, ..taken };
-        self.remember(came, size, &next, &taken);
+        self.remember(came, usize::from(window.size), &next, &taken);
         Ok(taken)
     }
 

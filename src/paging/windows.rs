@@ -122,7 +122,7 @@ impl Walk {
 }
 
 /// Whether a page with others after it has fewer rows than GitLab puts on one: something leaves rows out.
-fn is_short(window: Window, next: &Next, per_page: Option<usize>, came: usize) -> bool {
+pub(super) fn is_short(window: Window, next: &Next, per_page: Option<usize>, came: usize) -> bool {
     let size = usize::from(window.size);
     *next == Next::Numbered && came < per_page.map_or(size, |allowed| allowed.min(size))
 }

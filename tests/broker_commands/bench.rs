@@ -52,8 +52,11 @@ fn a_call_and_a_start_are_measured_and_judged() {
     }
     let passed = figures.iter().all(|figure| figure["holds"] == true);
     assert_eq!((document["passed"].as_bool(), ran.code), (Some(passed), Some(i32::from(!passed))));
-    let text = bench(&[]).stdout;
+    let folder = tempfile::tempdir().unwrap();
+    let text = bench(&["--out", folder.path().to_str().unwrap()]).stdout;
     assert!(text.contains("instantiate, call describe, drop") && text.contains("30.0 µs"), "{text}");
+    let plot = std::fs::read_to_string(folder.path().join("instantiate.svg")).unwrap();
+    assert!(plot.contains("instantiate, call describe, drop") && folder.path().join("instantiate.json").exists());
 }
 
 /// The guest's fuel is a matter of its code alone; the ratio of this build and machine may be any.
@@ -71,8 +74,11 @@ fn a_page_is_measured_and_judged_and_its_fuel_is_the_same_each_time() {
     assert!((number("ratio") - number("wasm_us") / number("native_us")).abs() < 1e-6, "{document}");
     let passed = number("ratio") <= 1.6;
     assert_eq!((document["passed"].as_bool(), ran.code), (Some(passed), Some(i32::from(!passed))));
-    let text = bench(&[]).stdout;
+    let folder = tempfile::tempdir().unwrap();
+    let text = bench(&["--out", folder.path().to_str().unwrap()]).stdout;
     assert!(text.contains("the same code native"), "{text}");
+    let plot = std::fs::read_to_string(folder.path().join("page.svg")).unwrap();
+    assert!(plot.contains("the same code native") && folder.path().join("page.json").exists());
     // Of another recording, whose headers tell another time.
     let fuel = text.lines().find_map(|line| line.trim().strip_prefix("fuel")).unwrap().trim().parse::<f64>().unwrap();
     assert!((fuel / number("fuel") - 1.0).abs() < 0.01, "{fuel} {document}");

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::out::OutArgs;
 use crate::bench::instantiate::{self, Figure};
+use crate::bench::sheet::{self, Bound, Sheet, Unit};
 use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::document::{lines, table};
 use crate::cli::error::CommandError;
-use crate::cli::terminal;
 use crate::engine::{Engine, EngineOptions};
 use crate::policy::limits::Limits;
 use crate::policy::network::NetworkPolicy;
@@ -25,7 +26,7 @@ use crate::tenant::Tenant;
 /// Exit code 1 if a bound is broken.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo sim bench instantiate\n  cargo sim bench instantiate --json > instantiate.json"
+    after_help = "Examples:\n  cargo sim bench instantiate\n  cargo sim bench instantiate --json\n  cargo sim bench instantiate --out figures"
 )]
 pub(in crate::cli) struct Args {
     /// Calls in a round
@@ -40,12 +41,12 @@ pub(in crate::cli) struct Args {
     /// The component [default: the GitLab plugin, built if need be]
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    args.out.prepare()?;
     let limits = Limits::default();
     let component = ComponentFile::read(args.plugin.as_deref(), &AdmissionArgs::default(), limits.component_bytes)?;
     let engine = Engine::new(limits.clone(), EngineOptions::default())?;
@@ -58,13 +59,19 @@ pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
         .map_err(|error| CommandError::failed(format!("this program's own file: {error}"), "start it by its path"))?;
     let starts = instantiate::starts(program.as_os_str(), args.plugin.as_deref(), args.rounds, args.starts)?;
     let figures = [calls, starts];
-    let passed = figures.iter().all(|figure| figure.holds);
-    terminal::print(&if args.json {
-        terminal::json(&json!({ "figures": figures, "passed": passed }))
-    } else {
-        as_text(&figures, passed)
-    })?;
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let sheet = sheet(&figures);
+    let document = json!({ "figures": figures, "passed": sheet.passed() });
+    args.out.tell_as(&sheet, &document, || as_text(&figures, sheet.passed()))
+}
+
+fn sheet(figures: &[Figure]) -> Sheet {
+    let mut sheet = Sheet::new("instantiate", "what a call and a process cost before they work".to_owned());
+    for figure in figures {
+        let unit = if figure.unit == "us" { Unit::Us } else { Unit::Ms };
+        let medians = figure.rounds.iter().map(|round| round.median).collect();
+        sheet.add(sheet::Figure::median(figure.what, figure.what, unit, medians).within(Bound::AtMost(figure.bound)));
+    }
+    sheet
 }
 
 fn as_text(figures: &[Figure], passed: bool) -> String {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::out::OutArgs;
 use crate::bench::page::{self, Options, Report};
+use crate::bench::sheet::{Bound, Figure, Sheet, Unit};
 use crate::bill::human_bytes;
 use crate::cli::component::{AdmissionArgs, ComponentFile};
 use crate::cli::document::{lines, table};
 use crate::cli::error::CommandError;
-use crate::cli::terminal;
 use crate::engine::{Engine, EngineOptions};
 use crate::policy::limits::Limits;
 
@@ -22,7 +23,9 @@ use crate::policy::limits::Limits;
 ///
 /// Exit code 1 if the bound is broken.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  cargo sim bench page\n  cargo sim bench page --pages 100 --json > page.json")]
+#[command(
+    after_help = "Examples:\n  cargo sim bench page\n  cargo sim bench page --pages 100 --json\n  cargo sim bench page --out figures"
+)]
 pub(in crate::cli) struct Args {
     /// Pages in a run
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -33,21 +36,29 @@ pub(in crate::cli) struct Args {
     /// The component [default: the GitLab plugin, built if need be]
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 pub(in crate::cli) async fn run(args: Args) -> Result<ExitCode, CommandError> {
+    args.out.prepare()?;
     let limits = Limits::default();
     let component = ComponentFile::read(args.plugin.as_deref(), &AdmissionArgs::default(), limits.component_bytes)?;
     let engine = Engine::new(limits, EngineOptions::default())?;
     let plugin = component.load(&engine)?;
     let options = Options { pages: args.pages, rounds: args.rounds };
     let report = page::run(&engine, &plugin, component.bytes().to_vec(), options).await?;
-    let passed = report.passed;
-    terminal::print(&if args.json { terminal::json(&serde_json::json!(report)) } else { as_text(&report) })?;
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    args.out.tell_as(&sheet(&report), &serde_json::json!(report), || as_text(&report))
+}
+
+fn sheet(report: &Report) -> Sheet {
+    let mut sheet = Sheet::new("page", "a page of 100 accounts".to_owned()).with("pages", report.pages);
+    let of = |each: fn(&page::Round) -> f64| report.rounds.iter().map(each).collect();
+    sheet.add(Figure::median("wasm_us", "in the sandbox", Unit::Us, of(|round| round.wasm_us)));
+    sheet.add(Figure::median("native_us", "the same code native", Unit::Us, of(|round| round.native_us)));
+    let ratios = of(|round| round.wasm_us / round.native_us.max(1e-9));
+    sheet.add(Figure::median("ratio", "ratio", Unit::Ratio, ratios).within(Bound::AtMost(report.bound)));
+    sheet
 }
 
 fn as_text(report: &Report) -> String {
