@@ -24,7 +24,7 @@ mod cause;
 use cause::cause;
 
 /// Longest body, in bytes. A page of 100 accounts has some 200 KiB; an answer beyond this is not one of GitLab's lists.
-/// Four of them under way at once, each doubled while it grows, stay below what a host lets a guest have.
+/// Six of them under way at once, each doubled while it grows, stay below what a host lets a guest have.
 pub const LONGEST_BODY: u64 = 4 * 1024 * 1024;
 
 /// A piece of a body, in bytes.
@@ -58,6 +58,7 @@ impl Transport for WasiHttp {
         let at_once = at_once.max(1);
         let mut waiting = requests.into_iter().enumerate();
         let mut under_way: Vec<Exchange> = Vec::new();
+        let mut timer = Timer::of(WHOLE);
         let mut answers: Vec<(usize, Outcome)> = Vec::new();
         let mut flow = Flow::GoOn;
         loop {
@@ -66,9 +67,7 @@ impl Transport for WasiHttp {
             while flow == Flow::GoOn && is_well && under_way.len() < at_once {
                 let Some((place, request)) = waiting.next() else { break };
                 match start(request) {
-                    Ok(phase) => {
-                        under_way.push(Exchange { phase, place, deadline: monotonic_clock::subscribe_duration(WHOLE) })
-                    }
+                    Ok(phase) => under_way.push(Exchange { phase, place, deadline: monotonic_clock::now() + WHOLE }),
                     Err(error) => {
                         answers.push((place, Err(error)));
                         break;
@@ -86,15 +85,21 @@ impl Transport for WasiHttp {
             if under_way.is_empty() {
                 return;
             }
-            let pollables: Vec<&Pollable> =
-                under_way.iter().flat_map(|exchange| [exchange.phase.pollable(), &exchange.deadline]).collect();
-            // What is ready is asked of each exchange below; the indices would only say the same.
-            drop(poll(&pollables));
-            drop(pollables);
+            let ready = timer.poll(&under_way);
+            let now = if timer.has_fired(&ready, under_way.len()) { timer.again(&under_way) } else { 0 };
             // A plain loop: filtering an `Exchange` in place costs more than a kilobyte of the component.
             let before = std::mem::take(&mut under_way);
-            for exchange in before {
-                match exchange.advance() {
+            for (index, exchange) in before.into_iter().enumerate() {
+                let is_ready = ready.iter().any(|ready| usize::try_from(*ready) == Ok(index));
+                // Whatever has come: the timer is not set for it again.
+                let step = if exchange.deadline <= now {
+                    Step::Done(exchange.place, Err(Unreachable::TimedOut.into()))
+                } else if is_ready {
+                    exchange.advance()
+                } else {
+                    Step::Wait(exchange)
+                };
+                match step {
                     Step::Wait(exchange) => under_way.push(exchange),
                     Step::Done(place, result) => answers.push((place, result)),
                 }
@@ -118,7 +123,8 @@ type Outcome = Result<Response, TransportError>;
 struct Exchange {
     phase: Phase,
     place: usize,
-    deadline: Pollable,
+    /// On the monotonic clock, nanoseconds.
+    deadline: u64,
 }
 
 enum Phase {
@@ -161,16 +167,40 @@ impl Phase {
     }
 }
 
+/// One timer for the deadlines of all exchanges: each pollable costs the host as much as an answer that it waits for.
+struct Timer {
+    pollable: Pollable,
+}
+
+impl Timer {
+    fn of(duration: u64) -> Self {
+        Self { pollable: monotonic_clock::subscribe_duration(duration) }
+    }
+
+    /// Waits until an exchange can go on or the time is up. What is ready, by its place; the timer's is behind those of the exchanges.
+    fn poll(&self, under_way: &[Exchange]) -> Vec<u32> {
+        let exchanges = under_way.iter().map(|exchange| exchange.phase.pollable());
+        poll(&exchanges.chain([&self.pollable]).collect::<Vec<_>>())
+    }
+
+    fn has_fired(&self, ready: &[u32], exchanges: usize) -> bool {
+        ready.iter().any(|ready| usize::try_from(*ready) == Ok(exchanges))
+    }
+
+    /// Sets it anew, for the first deadline that is to come, and says what time it is. It was set for one that may have ended long ago.
+    fn again(&mut self, under_way: &[Exchange]) -> u64 {
+        let now = monotonic_clock::now();
+        let left =
+            under_way.iter().map(|exchange| exchange.deadline.saturating_sub(now)).filter(|left| *left > 0).min();
+        *self = Self::of(left.unwrap_or(WHOLE));
+        now
+    }
+}
+
 impl Exchange {
+    /// One step of what is ready for it.
     fn advance(self) -> Step {
         let Self { phase, place, deadline } = self;
-        if !phase.pollable().ready() {
-            return if deadline.ready() {
-                Step::Done(place, Err(Unreachable::TimedOut.into()))
-            } else {
-                Step::Wait(Self { phase, place, deadline })
-            };
-        }
         let next = match phase {
             Phase::Sending(sending) => write_piece(sending),
             Phase::Asked { ready, future } => {

@@ -195,7 +195,7 @@ const FIELDS: &[Field] = &[
         help: "How many requests this plugin keeps open at the same time, from 1 to 16. Lower it if GitLab is slow \
                while seats are read.",
         kind: FieldKind::Integer,
-        default_value: Some("4"),
+        default_value: Some("6"),
         ..PLAIN
     },
 ];
@@ -237,7 +237,7 @@ mod tests {
                 ("memberships", FieldKind::Boolean, false, Some("false")),
                 ("add_ons", FieldKind::Boolean, false, Some("true")),
                 ("identity", FieldKind::Choice, false, Some("full")),
-                ("max_concurrency", FieldKind::Integer, false, Some("4")),
+                ("max_concurrency", FieldKind::Integer, false, Some("6")),
             ]
         );
     }

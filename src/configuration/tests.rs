@@ -38,7 +38,7 @@ fn an_address_and_a_token_are_enough() {
     );
     let settings = configuration.settings().unwrap();
     assert_eq!(settings.deployment, Deployment::SelfManaged);
-    assert_eq!((settings.memberships, settings.add_ons, settings.max_concurrency), (false, true, 4));
+    assert_eq!((settings.memberships, settings.add_ons, settings.max_concurrency), (false, true, 6));
 }
 
 #[test]

@@ -383,7 +383,7 @@ pub struct Node(pub Box<[u8]>);
 
 impl Read for Node {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        reader.skip().map(|text| Self(text.into()))
+        reader.raw().map(|text| Self(text.into()))
     }
 }
 

@@ -209,11 +209,11 @@ impl<'a> Envelope<'a> {
     fn read(body: &'a [u8]) -> Result<Self, json::Error> {
         let mut envelope = Self { data: None, errors: Vec::new() };
         let mut reader = Reader::new(body);
-        reader.members(&mut |reader, key| {
+        reader.members(|reader, key| {
             match key {
-                b"data" if !reader.null()? => envelope.data = Some(reader.skip()?),
+                b"data" if !reader.null()? => envelope.data = Some(reader.raw()?),
                 b"errors" if !reader.null()? => reader.elements(&mut |reader| {
-                    envelope.errors.push(reader.skip()?);
+                    envelope.errors.push(reader.raw()?);
                     Ok(())
                 })?,
                 b"data" | b"errors" => {}

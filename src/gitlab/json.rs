@@ -10,9 +10,11 @@
 //! type, and took three times as long and a tenth of the component more. A text with an escape in it is still read by
 //! serde_json: those are few, and the rules are many. Where serde reads one of these types, it is through this reader.
 
+mod names;
 mod reader;
 mod values;
 
+pub(crate) use names::Names;
 pub use reader::{Error, Kind, Reader};
 pub(crate) use values::by_serde;
 
@@ -46,7 +48,7 @@ pub fn is_cut_off(text: &[u8]) -> bool {
         return false;
     }
     let mut reader = Reader::new(text);
-    reader.skip().is_err_and(|error| error.kind == Kind::CutOff)
+    reader.skip().is_err_and(|error| error.kind() == Kind::CutOff)
 }
 
 /// Where the value of a field goes.
@@ -94,9 +96,12 @@ macro_rules! object {
             fn read(reader: &mut $crate::gitlab::json::Reader<'_>) -> Result<Self, $crate::gitlab::json::Error> {
                 $( let mut $needed: Option<$needed_type> = None; )*
                 $( let mut $optional = <$optional_type>::default(); )*
-                reader.object(&mut [
-                    $( (stringify!($needed), &mut $needed as &mut dyn $crate::gitlab::json::Slot), )*
-                    $( (stringify!($optional), &mut $optional as &mut dyn $crate::gitlab::json::Slot), )*
+                const NAMES: &$crate::gitlab::json::Names = &$crate::gitlab::json::Names::new(
+                    &[$(stringify!($needed),)* $(stringify!($optional),)*]
+                );
+                reader.object(NAMES, &mut [
+                    $(&mut $needed as &mut dyn $crate::gitlab::json::Slot,)*
+                    $(&mut $optional as &mut dyn $crate::gitlab::json::Slot,)*
                 ])?;
                 Ok(Self {
                     $( $needed: $needed.ok_or_else(|| reader.missing(stringify!($needed)))?, )*
@@ -152,6 +157,19 @@ mod tests {
         }
     }
 
+    object! {
+        /// Names of a row, for other things.
+        pub struct Other {
+            needed {}
+            optional {
+                /// Second in a row.
+                pub name: Option<u64>,
+                /// First in a row.
+                pub id: Option<String>,
+            }
+        }
+    }
+
     fn read(text: &str) -> Result<Row, String> {
         super::from_slice(text.as_bytes()).map_err(|error| error.to_string())
     }
@@ -167,6 +185,49 @@ mod tests {
         assert_eq!(read(r#"{"id":1}"#).unwrap().day, Presence::Absent);
         assert_eq!(read(r#"{"\u0069d":3}"#).unwrap().id, 3, "an escaped key is the same key");
         assert_eq!(read(r#"{"id":1,"id":2}"#).unwrap().id, 2, "the last one counts, as in GitLab's own parser");
+    }
+
+    /// The order of the rows before is a guess and no more.
+    #[test]
+    fn rows_of_any_shape_are_read_as_each_is_alone() {
+        let rows = [
+            r#"{"x":0,"id":1,"name":"a","day":null,"inner":{"list":[1],"id":9}}"#,
+            r#"{"x":0,"id":2,"name":"b","day":null,"inner":{"list":[2],"id":9}}"#,
+            r#"{"id":3,"name":"c"}"#,
+            r#"{"day":"2026-02-03","name":"d","id":4,"x":0,"x":1}"#,
+            r#"{ "x" : 0 , "id" : 5 , "nam":1 , "name" : "e" , "day" : null }"#,
+            r#"{"x":0,"\u0069d":6,"name":"f","new":[{"id":1}],"id2":{"name":3}}"#,
+            r#"{"x":0,"id":7,"id":8,"id":9}"#,
+            r#"{"id":10}"#,
+        ];
+        let alone: Vec<Row> = rows.iter().map(|row| read(row).unwrap()).collect();
+        let together = format!("[{}]", rows.join(","));
+        assert_eq!(super::from_slice::<Vec<Row>>(together.as_bytes()).unwrap(), alone);
+        let backwards: Vec<_> = rows.iter().rev().copied().collect();
+        let together = format!("[{}]", backwards.join(" ,\n"));
+        assert_eq!(
+            super::from_slice::<Vec<Row>>(together.as_bytes()).unwrap(),
+            alone.into_iter().rev().collect::<Vec<_>>()
+        );
+        // More keys than are remembered, in an order that is never the same.
+        let many = |first: usize| {
+            let keys: Vec<String> = (0..300).map(|key| format!(r#""k{}":{{}}"#, (key * 7 + first) % 300)).collect();
+            format!(r#"{{{},"id":{first}}}"#, keys.join(","))
+        };
+        let rows: Vec<String> = (0..20).map(many).collect();
+        let read: Vec<Row> = super::from_slice(format!("[{}]", rows.join(",")).as_bytes()).unwrap();
+        assert!(read.iter().map(|row| row.id).eq(0..20));
+        // Of another type than the row before, which has the same key in another slot.
+        let pair: (Row, Other) = super::from_slice(br#"[{"id":1,"name":"a"},{"id":"b","name":2}]"#).unwrap();
+        assert_eq!((pair.0.id, pair.1.id.as_deref(), pair.1.name), (1, Some("b"), Some(2)));
+        for (text, words) in [
+            (r#"[{"id":1},{"id"1}]"#, "expected `:`"),
+            (r#"[{"id":1},{"id"#, "EOF"),
+            (r#"[{"id":1},{id":1}]"#, "a key"),
+        ] {
+            let error = super::from_slice::<Vec<Row>>(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -121,12 +121,13 @@ pub fn read<T: Read>(response: &Response, clock: &dyn Clock) -> Result<T, Refusa
 
 /// Kind and place are all that is told of the error.
 pub(super) fn unreadable(error: &json::Error) -> Refusal {
-    let what = match error.kind {
+    let what = match error.kind() {
         Kind::Syntax => "is no valid JSON",
         Kind::CutOff => "ends in the middle of its JSON",
         Kind::Shape => "is JSON of another shape than documented",
     };
-    Refusal::Unreadable(format!("the answer {what} (line {}, column {})", error.line, error.column))
+    let (line, column) = error.place();
+    Refusal::Unreadable(format!("the answer {what} (line {line}, column {column})"))
 }
 
 /// The same for an answer that may not have come.

@@ -59,7 +59,7 @@ impl Read for Id {
             // GraphQL: "gid://gitlab/User/42".
             return reader.text(|text| Self::parse(text.rsplit('/').next().unwrap_or(text)), EXPECTED);
         }
-        let text = reader.skip()?;
+        let text = reader.raw()?;
         std::str::from_utf8(text).ok().and_then(Self::parse).ok_or_else(|| reader.shape(EXPECTED))
     }
 }
@@ -70,61 +70,13 @@ pub struct Day(pub Date);
 
 impl Day {
     /// A day out of `YYYY-MM-DD`.
-    fn parse(text: &str) -> Option<Self> {
-        let [year, month, day] = split_fixed(text, [4, 2, 2], "--")?;
-        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
-        let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?);
-        date.ok().map(Self)
+    fn parse(text: &[u8]) -> Option<Self> {
+        let &[century, decade, of_decade, year, b'-', tens, month, b'-', tens_of_days, day] = text else { return None };
+        let year = u16::from(number(century, decade)?) * 100 + u16::from(number(of_decade, year)?);
+        let month = Month::try_from(number(tens, month)?).ok()?;
+        Date::from_calendar_date(year.into(), month, number(tens_of_days, day)?).ok().map(Self)
     }
-}
 
-/// Numbers of exactly these widths with these separators between them.
-fn split_fixed(text: &str, widths: [usize; 3], separators: &str) -> Option<[u32; 3]> {
-    let mut rest = text;
-    let mut numbers = [0_u32; 3];
-    let mut separators = separators.chars();
-    for (slot, width) in numbers.iter_mut().zip(widths) {
-        let (digits, tail) = rest.split_at_checked(width)?;
-        for digit in digits.bytes() {
-            let value = digit.wrapping_sub(b'0');
-            if value > 9 {
-                return None;
-            }
-            // Four digits at most.
-            *slot = *slot * 10 + u32::from(value);
-        }
-        rest = match separators.next() {
-            Some(separator) => tail.strip_prefix(separator)?,
-            None => tail,
-        };
-    }
-    rest.is_empty().then_some(numbers)
-}
-
-/// `Z`, or hours and minutes east or west of Greenwich.
-fn offset(text: &str) -> Option<UtcOffset> {
-    if text == "Z" {
-        return Some(UtcOffset::UTC);
-    }
-    let (sign, rest) = match text.strip_prefix('+') {
-        Some(rest) => (1, rest),
-        None => (-1, text.strip_prefix('-')?),
-    };
-    let [hours, minutes, _] = split_fixed(&format!("{rest}:00"), [2, 2, 2], "::")?;
-    let (hours, minutes) = (i8::try_from(hours).ok()?, i8::try_from(minutes).ok()?);
-    UtcOffset::from_hms(sign * hours, sign * minutes, 0).ok()
-}
-
-/// Digits with leading zeros. The formatter of the standard library does the same in many times the instructions, and a page has
-/// hundreds of these.
-fn digits(out: &mut String, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        let digit = 10_u32.checked_pow(place).and_then(|unit| number.checked_div(unit)).unwrap_or(0) % 10;
-        out.extend(char::from_digit(digit, 10));
-    }
-}
-
-impl Day {
     /// `YYYY-MM-DD`.
     #[must_use]
     pub fn text(self) -> String {
@@ -132,13 +84,36 @@ impl Day {
         let mut text = String::with_capacity("YYYY-MM-DDThh:mm:ssZ".len());
         let (year, month, day) = self.0.to_calendar_date();
         // A day is read from four digits, or is one of a clock: it has no sign.
-        digits(&mut text, year.unsigned_abs(), 4);
-        text.push('-');
-        digits(&mut text, u8::from(month).into(), 2);
-        text.push('-');
-        digits(&mut text, day.into(), 2);
+        let year = year.unsigned_abs();
+        for half in [year / 100 % 100, year % 100] {
+            digits(&mut text, "", u8::try_from(half).unwrap_or(0));
+        }
+        digits(&mut text, "-", month.into());
+        digits(&mut text, "-", day);
         text
     }
+}
+
+/// A number of two digits.
+fn number(tens: u8, ones: u8) -> Option<u8> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
+}
+
+/// A number below 100 in two digits, behind what stands before it. The formatter of the standard library does the same in many times
+/// the instructions, and a page has hundreds of these.
+fn digits(out: &mut String, before: &str, number: u8) {
+    out.push_str(before);
+    out.push(char::from(b'0' + number / 10 % 10));
+    out.push(char::from(b'0' + number % 10));
+}
+
+/// Hours and minutes east or west of Greenwich.
+fn offset(text: &[u8]) -> Option<UtcOffset> {
+    let &[sign @ (b'+' | b'-'), tens, hours, b':', tens_of_minutes, minutes] = text else { return None };
+    let sign = if sign == b'-' { -1 } else { 1 };
+    let signed = |number: u8| i8::try_from(number).ok().map(|number| sign * number);
+    UtcOffset::from_hms(signed(number(tens, hours)?)?, signed(number(tens_of_minutes, minutes)?)?, 0).ok()
 }
 
 impl std::fmt::Display for Day {
@@ -149,7 +124,7 @@ impl std::fmt::Display for Day {
 
 impl Read for Day {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        reader.text(Self::parse, "a day is not of the form YYYY-MM-DD")
+        reader.bytes(Self::parse, "a day is not of the form YYYY-MM-DD")
     }
 }
 
@@ -159,26 +134,25 @@ pub struct Moment(OffsetDateTime);
 
 impl Moment {
     /// A moment out of `YYYY-MM-DDThh:mm:ss`, any fraction, and `Z` or `±hh:mm`. The fraction is cut off.
-    fn parse(text: &str) -> Option<Self> {
-        let (day, rest) = text.split_once('T')?;
-        let (time, rest) = rest.split_at_checked(8)?;
-        let [hour, minute, second] = split_fixed(time, [2, 2, 2], "::")?;
-        let time = Time::from_hms(
-            u8::try_from(hour).ok()?,
-            u8::try_from(minute).ok()?,
-            // A leap second has no place on a Unix clock; it is counted as the one before.
-            u8::try_from(if second == 60 { 59 } else { second }).ok()?,
-        )
-        .ok()?;
-        let zone = match rest.strip_prefix('.') {
-            Some(fraction) => {
-                let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-                (zone.len() < fraction.len()).then_some(zone)?
+    fn parse(text: &[u8]) -> Option<Self> {
+        let (day, rest) = text.split_first_chunk::<10>()?;
+        let (&[b'T', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else { return None };
+        let second = number(s1, s2)?;
+        // A leap second has no place on a Unix clock; it is counted as the one before.
+        let second = if second == 60 { 59 } else { second };
+        let time = Time::from_hms(number(h1, h2)?, number(m1, m2)?, second).ok()?;
+        let zone = match rest {
+            [b'.', fraction @ ..] => {
+                let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                fraction.get(digits..).filter(|_| digits > 0)?
             }
-            None => rest,
+            _ => rest,
         };
-        let moment = Day::parse(day)?.0.with_time(time).assume_offset(offset(zone)?);
-        moment.checked_to_offset(UtcOffset::UTC).map(Self)
+        let moment = Day::parse(day)?.0.with_time(time);
+        if zone == b"Z" {
+            return Some(Self(moment.assume_utc()));
+        }
+        moment.assume_offset(offset(zone)?).checked_to_offset(UtcOffset::UTC).map(Self)
     }
 
     /// A moment out of a date as HTTP headers have it, `Wed, 21 Oct 2026 07:28:00 GMT` (RFC 9110, section 5.6.7). The
@@ -193,7 +167,7 @@ impl Moment {
         let (year, rest) = rest.split_once(' ')?;
         let time = rest.strip_suffix(" GMT").filter(|time| time.len() == "hh:mm:ss".len())?;
         let month = MONTHS.into_iter().position(|name| name == month)? + 1;
-        let moment = Self::parse(&format!("{year}-{month:02}-{day}T{time}Z"))?;
+        let moment = Self::parse(format!("{year}-{month:02}-{day}T{time}Z").as_bytes())?;
         let number = moment.0.weekday().number_days_from_monday();
         WEEKDAYS.get(usize::from(number)).is_some_and(|name| *name == weekday).then_some(moment)
     }
@@ -209,9 +183,8 @@ impl Moment {
     pub fn text(self) -> String {
         let mut text = Day(self.0.date()).text();
         let (hour, minute, second) = self.0.to_hms();
-        for (separator, number) in [('T', hour), (':', minute), (':', second)] {
-            text.push(separator);
-            digits(&mut text, number.into(), 2);
+        for (separator, number) in [("T", hour), (":", minute), (":", second)] {
+            digits(&mut text, separator, number);
         }
         text.push('Z');
         text
@@ -232,7 +205,7 @@ impl std::fmt::Display for Moment {
 
 impl Read for Moment {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        reader.text(Self::parse, "a moment is not of the form of RFC 3339")
+        reader.bytes(Self::parse, "a moment is not of the form of RFC 3339")
     }
 }
 

@@ -215,7 +215,7 @@ fn distribution(programs: Programs<'_>, active: &ActiveToolchain) -> Result<Gues
     Ok(GuestToolchain {
         way: Way::Distribution,
         cargo: active.cargo(),
-        cargo_args: vec!["-Zbuild-std=std,panic_abort".to_owned()],
+        cargo_args: build_std(),
         envs: vec![
             ("RUSTC".to_owned(), DISTRIBUTION_RUSTC.into()),
             // Building the standard library is not stable; this lets a released compiler do it.
@@ -223,6 +223,13 @@ fn distribution(programs: Programs<'_>, active: &ActiveToolchain) -> Result<Gues
             ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER".to_owned(), linker.into_os_string()),
         ],
     })
+}
+
+/// The standard library, as optimised as the one that rustup brings: by the profile of other dependencies it would be small and slow.
+fn build_std() -> Vec<String> {
+    let fast = ["alloc", "compiler_builtins", "core", "dlmalloc", "hashbrown", "std"]
+        .map(|package| format!("--config=profile.guest.package.{package}.opt-level=3"));
+    [vec!["-Zbuild-std=std,panic_abort".to_owned()], fast.to_vec()].concat()
 }
 
 /// Whether the distribution's compiler is there, new enough, and has its library's source.

@@ -165,7 +165,7 @@ fn a_token_that_is_refused_is_named_and_public_groups_are_not() {
     let mut script = Script::new(lines);
     let report = report(&mut script, "gitlab.com", &[]);
     assert_failed(&report, "token", "does not know", "personal_access_tokens");
-    assert_eq!(script.waves, [4], "public groups are not asked about");
+    assert_eq!(script.waves, [5], "public groups are not asked about");
 }
 
 /// The group of the settings, as its namespace answers.

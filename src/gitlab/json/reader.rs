@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Slot;
+use super::names::{Names, is_same};
 
 /// Levels of lists and objects within each other.
 const DEEPEST: u8 = 128;
@@ -18,29 +19,41 @@ pub enum Kind {
     Shape,
 }
 
-/// Why a text was not read. Holds nothing of the text.
+/// Why a text was not read. Holds nothing of the text. In a box, since each value that is read comes back as this or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    /// What kind of error.
-    pub kind: Kind,
-    /// Line, from 1.
-    pub line: usize,
-    /// Byte in the line, from 1.
-    pub column: usize,
+pub struct Error(Box<Why>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Why {
+    kind: Kind,
+    line: usize,
+    column: usize,
     what: &'static str,
     field: &'static str,
 }
 
+impl Error {
+    /// What kind of error.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// Line and byte in the line, both from 1.
+    #[must_use]
+    pub const fn place(&self) -> (usize, usize) {
+        (self.0.line, self.0.column)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}{} at line {} column {}", self.what, self.field, self.line, self.column)
+        let Why { line, column, what, field, .. } = *self.0;
+        write!(out, "{what}{field} at line {line} column {column}")
     }
 }
 
 impl std::error::Error for Error {}
-
-/// Reads the value of a member of an object; it gets the key.
-pub type Member<'m, 'a> = dyn FnMut(&mut Reader<'a>, &[u8]) -> Result<(), Error> + 'm;
 
 /// A text, and the place up to which it was read.
 #[derive(Debug, Clone)]
@@ -48,39 +61,55 @@ pub struct Reader<'a> {
     text: &'a [u8],
     place: usize,
     depth: u8,
+    row: Row<'a>,
+}
+
+/// Level of the rows of a page: objects within a list.
+const ROWS: u8 = 2;
+
+/// Most keys of a row that are remembered.
+const KEYS: usize = 128;
+
+/// The keys of the rows so far, in their order: each as it is written, with its colon, and the slot that it belongs to. GitLab writes
+/// the keys of all rows in one order, so that the next one is compared with what is expected instead of being looked for.
+#[derive(Debug, Clone, Default)]
+struct Row<'a> {
+    names: Option<&'static Names>,
+    keys: Vec<(&'a [u8], Option<usize>)>,
 }
 
 impl<'a> Reader<'a> {
     /// At the beginning of a text.
     #[must_use]
     pub const fn new(text: &'a [u8]) -> Self {
-        Self { text, place: 0, depth: 0 }
+        Self { text, place: 0, depth: 0, row: Row { names: None, keys: Vec::new() } }
     }
 
     #[cold]
-    fn error(&self, kind: Kind, what: &'static str) -> Error {
+    fn error(&self, kind: Kind, what: &'static str, field: &'static str) -> Error {
         let read = self.text.get(..self.place.saturating_add(1)).unwrap_or(self.text);
         let line = read.split(|byte| *byte == b'\n').count();
         let column = read.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
-        Error { kind, line, column, what, field: "" }
+        Error(Box::new(Why { kind, line, column, what, field }))
     }
 
     /// The value that was read last, or that comes next, is of another shape.
     #[cold]
     pub fn shape(&self, what: &'static str) -> Error {
-        self.error(Kind::Shape, what)
+        self.error(Kind::Shape, what, "")
     }
 
     /// A field that must be there is not.
     #[cold]
     pub fn missing(&self, field: &'static str) -> Error {
-        Error { field, ..self.error(Kind::Shape, "missing field ") }
+        self.error(Kind::Shape, "missing field ", field)
     }
 
     /// What came is no JSON; or the text has ended.
     #[cold]
     fn syntax(&self, what: &'static str) -> Error {
-        if self.place < self.text.len() { self.error(Kind::Syntax, what) } else { self.error(Kind::CutOff, "EOF") }
+        let (kind, what) = if self.place < self.text.len() { (Kind::Syntax, what) } else { (Kind::CutOff, "EOF") };
+        self.error(kind, what, "")
     }
 
     #[inline(always)]
@@ -121,27 +150,31 @@ impl<'a> Reader<'a> {
         if self.peek().is_none() { Ok(()) } else { Err(self.syntax("trailing characters")) }
     }
 
-    /// A value of no use: its text, which is JSON.
+    /// A value of no use.
+    ///
+    /// # Errors
+    /// When it is no JSON.
+    pub fn skip(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            Some(b'"') => self.scan().map(|_| ()),
+            Some(b'{') => self.members(|reader, _| reader.skip()),
+            Some(b'[') => self.elements(&mut |reader| reader.skip()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            _ => Err(self.syntax("expected a value")),
+        }
+    }
+
+    /// The text of a value, which is JSON.
     ///
     /// # Errors
     /// When it is none.
-    pub fn skip(&mut self) -> Result<&'a [u8], Error> {
+    pub fn raw(&mut self) -> Result<&'a [u8], Error> {
         self.peek();
         let start = self.place;
-        match self.byte() {
-            Some(b'"') => {
-                self.string()?;
-            }
-            Some(b'{') => self.members(&mut |reader, _| reader.skip().map(|_| ()))?,
-            Some(b'[') => self.elements(&mut |reader| reader.skip().map(|_| ()))?,
-            Some(b'-' | b'0'..=b'9') => {
-                self.number()?;
-            }
-            Some(b't') => self.word(b"true")?,
-            Some(b'f') => self.word(b"false")?,
-            Some(b'n') => self.word(b"null")?,
-            _ => return Err(self.syntax("expected a value")),
-        }
+        self.skip()?;
         Ok(self.text.get(start..self.place).unwrap_or_default())
     }
 
@@ -165,12 +198,8 @@ impl<'a> Reader<'a> {
         self.syntax("expected a value")
     }
 
-    /// A number: its text.
-    ///
-    /// # Errors
-    /// When something else comes.
-    pub fn number(&mut self) -> Result<&'a [u8], Error> {
-        let start = self.place;
+    /// A number of no use.
+    fn number(&mut self) -> Result<(), Error> {
         self.place += usize::from(self.byte() == Some(b'-'));
         match self.byte() {
             Some(b'0') => self.place += 1,
@@ -185,7 +214,7 @@ impl<'a> Reader<'a> {
             self.place += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
             self.digits()?;
         }
-        Ok(self.text.get(start..self.place).unwrap_or_default())
+        Ok(())
     }
 
     fn digits(&mut self) -> Result<(), Error> {
@@ -203,19 +232,25 @@ impl<'a> Reader<'a> {
     /// When it does not end, or holds what no text may.
     pub fn string(&mut self) -> Result<(&'a [u8], bool), Error> {
         let start = self.place + 1;
-        let rest = self.text.get(start..).unwrap_or_default();
-        let length = plain(rest);
-        if let Some((text, [b'"', ..])) = rest.split_at_checked(length) {
-            self.place = start + length + 1;
-            return Ok((text, false));
+        let escaped = self.scan()?;
+        Ok((self.text.get(start..self.place - 1).unwrap_or_default(), escaped))
+    }
+
+    /// To the end of a text: whether there is an escape in it.
+    #[inline(always)]
+    fn scan(&mut self) -> Result<bool, Error> {
+        let start = self.place + 1;
+        self.place = start + plain(self.text.get(start..).unwrap_or_default());
+        if self.byte() == Some(b'"') {
+            self.place += 1;
+            return Ok(false);
         }
-        self.place = start + length;
-        self.rest_of_string(start)
+        self.scan_on()
     }
 
     /// The same, from the first byte on that is not plain.
     #[cold]
-    fn rest_of_string(&mut self, start: usize) -> Result<(&'a [u8], bool), Error> {
+    fn scan_on(&mut self) -> Result<bool, Error> {
         loop {
             match self.byte() {
                 Some(b'"') => break,
@@ -227,9 +262,8 @@ impl<'a> Reader<'a> {
             }
             self.place += plain(self.text.get(self.place..).unwrap_or_default());
         }
-        let text = self.text.get(start..self.place).unwrap_or_default();
         self.place += 1;
-        Ok((text, true))
+        Ok(true)
     }
 
     fn escape(&mut self) -> Result<(), Error> {
@@ -268,17 +302,12 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When something else comes, or what `member` says.
-    pub fn members(&mut self, member: &mut Member<'_, 'a>) -> Result<(), Error> {
+    #[inline(always)]
+    pub fn members(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
         self.open(b'{', "invalid type: expected an object")?;
         let mut more = !self.take(b'}');
         while more {
-            if self.peek() != Some(b'"') {
-                return Err(self.syntax("expected a key"));
-            }
-            let (key, escaped) = self.string()?;
-            if !self.take(b':') {
-                return Err(self.syntax("expected `:`"));
-            }
+            let (key, escaped) = self.key()?;
             if escaped {
                 member(self, unescaped(key).unwrap_or_default().as_bytes())?;
             } else {
@@ -288,6 +317,21 @@ impl<'a> Reader<'a> {
         }
         self.depth = self.depth.saturating_sub(1);
         Ok(())
+    }
+
+    /// A key and its colon: what stands between its quotation marks, and whether there is an escape in it.
+    #[inline(always)]
+    fn key(&mut self) -> Result<(&'a [u8], bool), Error> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax("expected a key"));
+        }
+        let start = self.place + 1;
+        let escaped = self.scan()?;
+        let key = self.text.get(start..self.place - 1).unwrap_or_default();
+        if !self.take(b':') {
+            return Err(self.syntax("expected `:`"));
+        }
+        Ok((key, escaped))
     }
 
     /// Whether a comma comes, and not the end.
@@ -307,7 +351,7 @@ impl<'a> Reader<'a> {
             return Err(self.other(expected));
         }
         self.depth += 1;
-        if self.depth > DEEPEST { Err(self.error(Kind::Syntax, "too many levels")) } else { Ok(()) }
+        if self.depth > DEEPEST { Err(self.error(Kind::Syntax, "too many levels", "")) } else { Ok(()) }
     }
 
     /// Something else than expected: JSON of another type, or none.
@@ -323,56 +367,66 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An object into the slots of these names.
-    pub(crate) fn object(&mut self, slots: &mut [(&'static str, &mut dyn Slot)]) -> Result<(), Error> {
-        // A sieve: most keys of a row are none of these, and most of them are told by two bits.
-        let sieve = slots.iter().fold([0, 0], |[first, last], (name, _)| {
-            let bits = bits(name.as_bytes());
-            [first | bits[0], last | bits[1]]
-        });
-        // Rows have their keys in one order: the next one is most often behind the last one.
-        let mut next = 0;
-        self.members(&mut |reader, key| {
-            let [first, last] = bits(key);
-            let found = if sieve[0] & first == 0 || sieve[1] & last == 0 {
-                None
-            } else {
-                let is_it = |(name, _): &(&'static str, &mut dyn Slot)| is_same(name.as_bytes(), key);
-                let after = slots.iter().skip(next).position(is_it).map(|place| place + next);
-                after.or_else(|| slots.iter().take(next).position(is_it))
-            };
-            let Some((_, slot)) = found.and_then(|place| slots.get_mut(place)) else {
-                return reader.skip().map(|_| ());
-            };
-            next = found.map_or(next, |place| place + 1);
-            slot.fill(reader)
-        })
-    }
-}
-
-/// Two of 64 each: by length and first byte, and by length and last.
-#[inline(always)]
-fn bits(key: &[u8]) -> [u64; 2] {
-    let length = u8::try_from(key.len() & 63).unwrap_or(0);
-    let bit = |byte: Option<&u8>| 1 << ((byte.copied().unwrap_or(0).wrapping_mul(5) ^ length) & 63);
-    [bit(key.first()), bit(key.last())]
-}
-
-/// Eight bytes at a time, where the standard library compares one by one on WebAssembly, in a function of its own.
-#[inline(always)]
-fn is_same(name: &[u8], key: &[u8]) -> bool {
-    if name.len() != key.len() {
-        return false;
-    }
-    let (mut name, mut key) = (name, key);
-    while let (Some((one, names)), Some((other, keys))) = (name.split_first_chunk::<8>(), key.split_first_chunk::<8>())
-    {
-        if u64::from_le_bytes(*one) != u64::from_le_bytes(*other) {
-            return false;
+    /// An object into the slots of these names, one for each.
+    pub(crate) fn object(&mut self, names: &'static Names, slots: &mut [&mut dyn Slot]) -> Result<(), Error> {
+        self.open(b'{', "invalid type: expected an object")?;
+        let is_row = self.depth == ROWS;
+        let mut row = if is_row { std::mem::take(&mut self.row) } else { Row::default() };
+        if !row.names.is_some_and(|known| std::ptr::eq(known, names)) {
+            row = Row { names: Some(names), keys: Vec::new() };
         }
-        (name, key) = (names, keys);
+        let mut next = 0;
+        let mut more = !self.take(b'}');
+        while more {
+            let slot = match row.keys.get(next) {
+                Some((key, slot)) if self.takes(key) => *slot,
+                _ => self.unexpected(names, &mut row, &mut next, is_row)?,
+            };
+            next += 1;
+            match slot.and_then(|slot| slots.get_mut(slot)) {
+                Some(slot) => slot.fill(self)?,
+                None => self.skip()?,
+            }
+            more = self.goes_on(b'}')?;
+        }
+        self.depth = self.depth.saturating_sub(1);
+        if is_row {
+            self.row = row;
+        }
+        Ok(())
     }
-    name.iter().zip(key).all(|(one, other)| one == other)
+
+    /// Whether this comes, which is then read.
+    #[inline(always)]
+    fn takes(&mut self, key: &[u8]) -> bool {
+        self.peek();
+        let found = self.text.get(self.place..self.place + key.len()).is_some_and(|text| is_same(key, text));
+        self.place += if found { key.len() } else { 0 };
+        found
+    }
+
+    /// A key that is not the expected one: its slot. In a row it is remembered, and `next` is where it stands.
+    fn unexpected(
+        &mut self,
+        names: &'static Names,
+        row: &mut Row<'a>,
+        next: &mut usize,
+        is_row: bool,
+    ) -> Result<Option<usize>, Error> {
+        self.peek();
+        let start = self.place;
+        let (key, escaped) = self.key()?;
+        let slot = if escaped { names.place(unescaped(key).unwrap_or_default().as_bytes()) } else { names.place(key) };
+        if is_row {
+            let written = self.text.get(start..self.place).unwrap_or_default();
+            match row.keys.iter().position(|(key, _)| *key == written) {
+                Some(found) => *next = found,
+                None if row.keys.len() < KEYS => row.keys.insert((*next).min(row.keys.len()), (written, slot)),
+                None => {}
+            }
+        }
+        Ok(slot)
+    }
 }
 
 /// How many bytes at the beginning are neither a quotation mark nor a backslash nor a control character.

@@ -23,7 +23,7 @@ fn expected(text: &[u8]) -> Option<Kind> {
 
 fn found(text: &[u8]) -> Option<Kind> {
     let mut reader = Reader::new(text);
-    reader.skip().and_then(|_| reader.end()).err().map(|error| error.kind)
+    reader.skip().and_then(|_| reader.end()).err().map(|error| error.kind())
 }
 
 #[test]
@@ -139,6 +139,6 @@ fn the_end_of_what_is_plain_is_found_wherever_it_is() {
 #[test]
 fn an_error_names_its_place_and_nothing_of_the_text() {
     let error = from_slice::<Vec<u64>>(b"[1,\n 2, \"dana@example.com\"]").unwrap_err();
-    assert_eq!((error.kind, error.line, error.column), (Kind::Shape, 2, 5));
+    assert_eq!((error.kind(), error.place().0, error.place().1), (Kind::Shape, 2, 5));
     assert_eq!(error.to_string(), "invalid type: expected a number at line 2 column 5");
 }

@@ -4,18 +4,23 @@ use super::reader::unescaped;
 use super::{Error, Read, Reader, Text};
 
 impl Reader<'_> {
-    /// A text, handed to `make` without a copy where it has no escapes.
-    pub(crate) fn text<T>(&mut self, make: impl FnOnce(&str) -> Option<T>, expected: &'static str) -> Result<T, Error> {
+    /// The bytes of a text, handed to `make` without a copy where it has no escapes. They need not be UTF-8.
+    pub(crate) fn bytes<T>(
+        &mut self,
+        make: impl FnOnce(&[u8]) -> Option<T>,
+        expected: &'static str,
+    ) -> Result<T, Error> {
         if self.peek() != Some(b'"') {
             return Err(self.other("invalid type: expected a text"));
         }
         let (text, escaped) = self.string()?;
-        let made = if escaped {
-            unescaped(text).and_then(|text| make(&text))
-        } else {
-            std::str::from_utf8(text).ok().and_then(make)
-        };
+        let made = if escaped { unescaped(text).and_then(|text| make(text.as_bytes())) } else { make(text) };
         made.ok_or_else(|| self.shape(expected))
+    }
+
+    /// The same for a text that has to be one.
+    pub(crate) fn text<T>(&mut self, make: impl FnOnce(&str) -> Option<T>, expected: &'static str) -> Result<T, Error> {
+        self.bytes(|bytes| std::str::from_utf8(bytes).ok().and_then(make), expected)
     }
 
     /// Whether `null` comes, which is then read.
@@ -32,7 +37,7 @@ impl Reader<'_> {
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
             return Err(self.other("invalid type: expected a number"));
         }
-        let digits = std::str::from_utf8(self.number()?).unwrap_or_default();
+        let digits = std::str::from_utf8(self.raw()?).unwrap_or_default();
         let value = digits.parse().ok().filter(|value| *value <= most);
         value.ok_or_else(|| self.shape("invalid value: expected a whole number in range"))
     }
@@ -117,7 +122,7 @@ macro_rules! by_serde {
     ($($name:ty),*) => {
         $(impl $crate::gitlab::json::Read for $name {
             fn read(reader: &mut $crate::gitlab::json::Reader<'_>) -> Result<Self, $crate::gitlab::json::Error> {
-                serde_json::from_slice(reader.skip()?).map_err(|_| reader.shape("invalid value"))
+                serde_json::from_slice(reader.raw()?).map_err(|_| reader.shape("invalid value"))
             }
         })*
     };
