@@ -13,11 +13,11 @@ use http::uri::Scheme;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
 use super::resolve::Resolve;
+use super::small_reads::SmallReads;
 use crate::policy::network::{AddressKind, NetworkPolicy};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -128,7 +128,7 @@ impl CheckedTcp {
 }
 
 impl Service<Uri> for CheckedTcp {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<SmallReads>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -148,11 +148,11 @@ impl Service<Uri> for CheckedTcp {
         }
         let connecting = if loopback_only { self.plain.call(uri) } else { self.encrypted.call(uri) };
         Box::pin(async move {
-            let connection = connecting.await?;
+            let connection = connecting.await?.into_inner();
             // The last word, whatever happened before: who is at the other end. Nothing was sent yet.
-            let address = connection.inner().peer_addr()?.ip();
+            let address = connection.peer_addr()?.ip();
             if allowed.allows(address) {
-                Ok(connection)
+                Ok(TokioIo::new(SmallReads::of(connection)))
             } else {
                 Err(ConnectError::AddressProhibited { name, address }.into())
             }

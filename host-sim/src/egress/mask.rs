@@ -9,7 +9,6 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::Secret;
-use super::spelling::{Spelling, occurrences};
 
 /// A stream of bytes with a secret masked in it.
 pub(super) struct Mask {
@@ -33,7 +32,7 @@ impl Mask {
         bytes.extend_from_slice(&self.held);
         bytes.extend_from_slice(&piece);
         // What begins before this place is there as a whole.
-        let place = (bytes.len() + 1).saturating_sub(longest(&secret));
+        let place = (bytes.len() + 1).saturating_sub(secret.spellings().longest());
         self.pass(bytes, place, &secret)
     }
 
@@ -52,7 +51,7 @@ impl Mask {
 
     /// Passes on what is before `place` and holds the rest.
     fn pass(&mut self, mut bytes: BytesMut, place: usize, secret: &Secret) -> Bytes {
-        let mut found = occurrences(&bytes, secret.spellings());
+        let mut found = secret.spellings().occurrences(&bytes);
         found.retain(|range| range.start < place);
         found.push(0..self.covered);
         let end = found.iter().map(|range| range.end).max().unwrap_or_default();
@@ -67,18 +66,13 @@ impl Mask {
 
 /// `bytes` with the secret masked, all at once; none if it is not in them.
 pub(super) fn masked(bytes: &[u8], secret: &Secret) -> Option<Vec<u8>> {
-    let found = occurrences(bytes, secret.spellings());
+    let found = secret.spellings().occurrences(bytes);
     if found.is_empty() {
         return None;
     }
     let mut bytes = bytes.to_vec();
     overwrite(&mut bytes, found);
     Some(bytes)
-}
-
-/// Length of the longest occurrence, in bytes; 0 when there is none.
-fn longest(secret: &Secret) -> usize {
-    secret.spellings().iter().map(Spelling::length).max().unwrap_or_default()
 }
 
 fn overwrite(bytes: &mut [u8], found: Vec<Range<usize>>) {

@@ -34,6 +34,8 @@ mod resolve;
 mod sealed;
 mod secret;
 mod send;
+mod shifts;
+mod small_reads;
 mod spelling;
 mod tape;
 mod tls;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::spelling::{self, Spelling};
+use super::spelling::{self, Spellings};
 
 /// A credential. Prints nothing, is overwritten in memory when the last copy is dropped, and can be read only by
 /// the code that writes the header.
@@ -17,7 +17,7 @@ struct Texts {
     /// The credential.
     own: Zeroizing<String>,
     /// See [`Secret::spellings`].
-    spellings: Vec<Spelling>,
+    spellings: Spellings,
 }
 
 /// Shorter texts would be found in ordinary words: masking them would spoil answers, and tell them. In bytes.
@@ -77,7 +77,7 @@ impl Secret {
     }
 
     /// What to look for in words from outside.
-    pub(in crate::egress) fn spellings(&self) -> &[Spelling] {
+    pub(in crate::egress) fn spellings(&self) -> &Spellings {
         &self.0.spellings
     }
 
@@ -85,7 +85,7 @@ impl Secret {
     /// may echo what it was sent.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let mut found = spelling::occurrences(text.as_bytes(), self.spellings());
+        let mut found = self.spellings().occurrences(text.as_bytes());
         found.sort_by_key(|range| range.start);
         let (mut clean, mut from) = (String::with_capacity(text.len()), 0);
         for range in found {

@@ -20,9 +20,11 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::shifts::Shifts;
+
 /// One way to write a credential.
 #[derive(PartialEq, Eq)]
-pub(super) struct Spelling {
+struct Spelling {
     text: Zeroizing<String>,
     /// How many characters before and after the text hold a part of the credential, beside what else they hold: in base64,
     /// whose digits are no whole bytes.
@@ -36,11 +38,6 @@ impl Spelling {
         Self { text, around: [0, 0], any_case: true }
     }
 
-    /// The first byte, as a small letter if it is one.
-    fn first(&self) -> Option<u8> {
-        self.text.as_bytes().first().map(u8::to_ascii_lowercase)
-    }
-
     fn begins(&self, bytes: &[u8]) -> bool {
         let text = self.text.as_bytes();
         bytes
@@ -49,29 +46,36 @@ impl Spelling {
     }
 
     /// Bytes that an occurrence has.
-    pub(super) fn length(&self) -> usize {
+    fn length(&self) -> usize {
         let [before, after] = self.around;
         before + self.text.len() + after
     }
 }
 
-/// Where a credential is, in any of the spellings that [`of`] gave, with those that overlap. A range may go on beyond the end.
-///
-/// By their first bytes, of which there are few, and without anything that is prepared for a search: a server may send its
-/// answer in pieces of one byte.
-pub(super) fn occurrences(bytes: &[u8], spellings: &[Spelling]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for alike in spellings.chunk_by(|one, next| one.first() == next.first()) {
-        let Some(first) = alike.first().and_then(Spelling::first) else { continue };
-        for start in memchr::memchr2_iter(first, first.to_ascii_uppercase(), bytes) {
+/// All ways to write a credential.
+pub(super) struct Spellings {
+    all: Vec<Spelling>,
+    shifts: Option<Shifts>,
+}
+
+impl Spellings {
+    /// Where the credential is, in any spelling, with those that overlap. A range may go on beyond the end.
+    pub(super) fn occurrences(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for start in self.shifts.iter().flat_map(|shifts| shifts.candidates(bytes)) {
             let rest = bytes.get(start..).unwrap_or_default();
-            for spelling in alike.iter().filter(|spelling| spelling.begins(rest)) {
+            for spelling in self.all.iter().filter(|spelling| spelling.begins(rest)) {
                 let [before, after] = spelling.around;
                 found.push(start.saturating_sub(before)..start + spelling.text.len() + after);
             }
         }
+        found
     }
-    found
+
+    /// Length of the longest occurrence, bytes.
+    pub(super) fn longest(&self) -> usize {
+        self.all.iter().map(Spelling::length).max().unwrap_or_default()
+    }
 }
 
 /// What encoders of JSON write as `\u` and four digits: none, and then Go, Rails, PHP, Gson and .NET, and those that do it with
@@ -88,8 +92,8 @@ const HTML_APOSTROPHE: [&str; 4] = ["&#39;", "&#039;", "&#x27;", "&apos;"];
 /// Letters and digits that a credential has at least, to be looked for without its signs: fewer are found in ordinary words.
 const SHORTEST: usize = 12;
 
-/// The ways to write a credential, each once, those with the same first byte together.
-pub(super) fn of(own: &str) -> Vec<Spelling> {
+/// The ways to write a credential of two bytes and more, each once.
+pub(super) fn of(own: &str) -> Spellings {
     let mut found = vec![Spelling::alone(Zeroizing::new(own.to_owned()))];
     let mut add = |escape: &dyn Fn(char) -> Option<String>| {
         // Six bytes at most for each: it does not move while it grows, which would leave a copy behind.
@@ -153,8 +157,8 @@ pub(super) fn of(own: &str) -> Vec<Spelling> {
             }
         }
     }
-    found.sort_by_key(Spelling::first);
-    found
+    let shifts = Shifts::new(found.iter().map(|spelling| spelling.text.as_bytes()));
+    Spellings { all: found, shifts }
 }
 
 /// In base64 after so many bytes of something else, and before anything: the digits that are the credential's alone, and whether
@@ -181,14 +185,21 @@ fn in_base64(own: &str, before: usize) -> Vec<Spelling> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+
     use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
 
-    use super::{Spelling, occurrences, of};
+    use super::{Spellings, of};
 
     /// The text with the places of a credential marked.
-    fn marked(text: &str, spellings: &[Spelling]) -> String {
-        let found = occurrences(text.as_bytes(), spellings);
+    fn marked(text: &str, spellings: &Spellings) -> String {
+        let found = spellings.occurrences(text.as_bytes());
         let inside = |place: &usize| found.iter().any(|range| range.contains(place));
         text.char_indices().map(|(place, character)| if inside(&place) { '*' } else { character }).collect()
     }
@@ -264,14 +275,50 @@ mod tests {
         assert!(slash.contains('/') && marked(&slash, &of("~~~???>>>~~~")).bytes().all(|byte| byte == b'*'), "{slash}");
     }
 
+    /// As a search that looks at every place would, in what is made of pieces of the ways to write it.
+    #[test]
+    fn found_wherever_one_begins() {
+        let spellings = of("glpat-a/b+c=\"<dglpat");
+        let texts: Vec<&str> = spellings.all.iter().map(|spelling| spelling.text.as_str()).collect();
+        let piece = (0..texts.len(), 0_usize..100, 0_usize..100, any::<bool>());
+        let strategy = proptest::collection::vec(piece, 1..12);
+        let found_some = Cell::new(0);
+        let checked = TestRunner::deterministic().run(&strategy, |pieces| {
+            let text: String = pieces
+                .iter()
+                .map(|(number, from, length, large)| {
+                    let text = texts[*number];
+                    // Whole, or a part of it: every way to write it is ASCII.
+                    let from = if from * 2 < text.len() { *from } else { 0 };
+                    let end = if from + length < text.len() { from + length } else { text.len() };
+                    if *large { text[from..end].to_uppercase() } else { text[from..end].to_owned() }
+                })
+                .collect();
+            let mut expected = BTreeSet::new();
+            for start in 0..text.len() {
+                for spelling in spellings.all.iter().filter(|spelling| spelling.begins(&text.as_bytes()[start..])) {
+                    let [before, after] = spelling.around;
+                    expected.insert((start.saturating_sub(before), start + spelling.text.len() + after));
+                }
+            }
+            let found = spellings.occurrences(text.as_bytes());
+            found_some.set(found_some.get() + found.len());
+            let found: BTreeSet<(usize, usize)> = found.iter().map(|range| (range.start, range.end)).collect();
+            prop_assert_eq!(found, expected, "{}", text);
+            Ok(())
+        });
+        checked.unwrap();
+        assert!(found_some.get() > 100, "{found_some:?}");
+    }
+
     #[test]
     fn each_way_once() {
         // Nothing to escape but everything: itself, two ways of HTML's numbers, one each of JSON, URL and hexadecimal, and three
         // of base64.
         let spellings = of("canary12");
-        let mut texts: Vec<&str> = spellings.iter().map(|spelling| spelling.text.as_str()).collect();
+        let mut texts: Vec<&str> = spellings.all.iter().map(|spelling| spelling.text.as_str()).collect();
         texts.sort_unstable();
         texts.dedup();
-        assert_eq!((texts.len(), spellings.len()), (spellings.len(), 1 + 2 + 1 + 1 + 1 + 3));
+        assert_eq!((texts.len(), spellings.all.len()), (spellings.all.len(), 1 + 2 + 1 + 1 + 1 + 3));
     }
 }

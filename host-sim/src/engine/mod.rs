@@ -14,7 +14,7 @@ mod dump;
 mod state;
 mod written;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -200,10 +200,7 @@ impl Engine {
         // Safe to go on after a panic: the bytes are only read, and of the engine the compiler takes its working memory, which it
         // gives back after a function that went well and not otherwise. What is shared, the types and the code, is registered
         // when all is compiled.
-        match catch_unwind(AssertUnwindSafe(|| Component::new(&self.engine, bytes))) {
-            Ok(component) => component.map_err(|error| LoadError::Compile(format!("{error:#}"))),
-            Err(_) => Err(LoadError::Compile("the compiler cannot cope with it".to_owned())),
-        }
+        caught(AssertUnwindSafe(|| Component::new(&self.engine, bytes)))
     }
 
     /// How many calls may be at work at once.
@@ -221,6 +218,14 @@ impl Engine {
     /// The processors, which all tenants share.
     pub(crate) fn floor(&self) -> Arc<Floor> {
         Arc::clone(&self.floor)
+    }
+}
+
+/// What the compiler makes of a component, and its panic as a refusal.
+fn caught<T>(compile: impl FnOnce() -> wasmtime::Result<T> + UnwindSafe) -> Result<T, LoadError> {
+    match catch_unwind(compile) {
+        Ok(component) => component.map_err(|error| LoadError::Compile(format!("{error:#}"))),
+        Err(_) => Err(LoadError::Compile("the compiler cannot cope with it".to_owned())),
     }
 }
 
@@ -304,7 +309,7 @@ impl Plugin {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
     use wasm_encoder::{
         CanonicalFunctionSection, Component, ComponentExportKind, ComponentImportSection, ComponentInstanceSection,
@@ -312,7 +317,7 @@ mod tests {
         NestedComponentSection, TypeBounds, TypeSection, ValType,
     };
 
-    use super::{Engine, EngineOptions, Limits};
+    use super::{Engine, EngineOptions, Limits, caught};
 
     /// So many components within each other, each of which instantiates the next three times; and a resource of the host that is dropped,
     /// by a function whose code has the place of the resource behind all instances.
@@ -341,13 +346,16 @@ mod tests {
         component.finish()
     }
 
-    /// Admission refuses this one. Another may be found, and the other tenants' process must outlast it.
+    /// Admission refuses this one, over which a compiler with assertions panics. Another may be found that panics without, and the
+    /// other tenants' process must outlast it.
     #[test]
     fn what_the_compiler_panics_over_does_not_compile() {
         let engine = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
         let refused = engine.compile(&unrolled(14)).err().unwrap().to_string();
-        assert_eq!(refused, "the plugin does not compile: the compiler cannot cope with it");
+        assert!(refused.starts_with("the plugin does not compile: "), "{refused}");
         // The same engine goes on.
         assert!(engine.compile(&unrolled(2)).is_ok());
+        let refused = caught::<()>(|| panic!("a component that is none")).err().unwrap().to_string();
+        assert_eq!(refused, "the plugin does not compile: the compiler cannot cope with it");
     }
 }
