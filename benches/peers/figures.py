@@ -65,7 +65,8 @@ def bounds(results, latency_ms, in_flight):
         name = best.name if best else "the best sequential peer"
         found = [Bound(f"time at its default in flight, of {name}'s", 1 / 3, of("seconds", "ours-default", name))]
         if in_flight == 6:
-            found.insert(0, Bound("time at 6 in flight, of worker's", 0.7, of("seconds", "ours", "worker")))
+            workers = [Bound(f"time at 6 in flight, of {name}'s", 0.7, of("seconds", "ours", name)) for name in peers.WORKERS]
+            found = workers + found
         return found
     return [
         Bound("time, of gitbeaker's", 0.6, of("seconds", "ours", "gitbeaker")),

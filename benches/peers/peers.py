@@ -125,6 +125,17 @@ SOURCE = airbyte(
 
 NOTHING = lambda _: None
 
+
+def worker(name, order, words):
+    return Peer(
+        name,
+        f"Worker in workerd, through miniflare 4.20260730.0, {words}",
+        install.node,
+        lambda _, place, out: ["node", DRIVERS / "worker.mjs", order, *lists(place), place.in_flight, out],
+        rows(*BOTH),
+    )
+
+
 ALL = [
     Peer("ours", "this project", NOTHING, ours(False), records(True)),
     Peer("ours-default", "this project, at its own default of requests in flight", NOTHING, ours(False, True), records(True)),
@@ -136,13 +147,8 @@ ALL = [
         lambda program, place, out: [program, *lists(place), place.in_flight, out],
         lambda out, expected: contents.check_records([out / "users.ndjson", out / "billable.ndjson"], expected),
     ),
-    Peer(
-        "worker",
-        "Worker in workerd, through miniflare 4.20260730.0",
-        install.node,
-        lambda _, place, out: ["node", DRIVERS / "worker.mjs", *lists(place), place.in_flight, out],
-        rows(*BOTH),
-    ),
+    worker("worker", "in-turn", "one list after the other"),
+    worker("worker-both", "both", "both lists at once"),
     Peer(
         "gitbeaker",
         "@gitbeaker/rest 43.8.0",
@@ -188,3 +194,6 @@ ALL = [
 
 # Those of the issue that read both lists one page after the other, or one page of each at a time.
 SEQUENTIAL = ("gitbeaker", "python-gitlab", "airbyte-cdk")
+
+# Those that read pages of a list in parallel.
+WORKERS = ("worker", "worker-both")

@@ -140,15 +140,16 @@ class Figures(unittest.TestCase):
         timed = lambda name, seconds, kib=100: result(name, seconds=[seconds], largest_kib=[kib])
         results = [
             timed("ours", 0.7, 20), timed("ours-default", 1.4), timed("worker", 1.0), timed("native", 0.5),
+            timed("worker-both", 0.5),
             timed("gitbeaker", 5.0), timed("python-gitlab", 6.0), timed("airbyte-cdk", 4.0),
         ]
         holds = lambda latency, in_flight: [(b.holds, round(b.figure, 3)) for b in figures.bounds(results, latency, in_flight)]
-        self.assertEqual(holds(40, 6), [(True, 0.7), (False, 0.35)])
+        self.assertEqual(holds(40, 6), [(True, 0.7), (False, 1.4), (False, 0.35)])
         self.assertEqual(holds(40, 4), [(False, 0.35)])
         self.assertEqual(holds(0, 6), [(True, 0.14), (True, 0.2), (True, 1.4)])
         results[3].left_out = "not installed"
         self.assertEqual([b.holds for b in figures.bounds(results, 0, 6)], [True, True, None])
-        self.assertEqual([b.holds for b in figures.bounds(results[:1], 40, 6)], [None, None])
+        self.assertEqual([b.holds for b in figures.bounds(results[:1], 40, 6)], [None, None, None])
         self.assertIn("not judged       - of at most 1.500", report.verdicts(figures.bounds(results, 0, 6)))
 
     def test_a_report_has_who_ran_and_who_is_left_out(self):

@@ -1,5 +1,5 @@
-// A Worker that reads both lists at the same time, with at most IN_FLIGHT requests at once over both, and hands rows on page by
-// page: `u` and a row of /users, or `b` and one of billable_members, a line each.
+// A Worker that reads both lists, one after the other or at the same time, with at most IN_FLIGHT requests at once over both, and
+// hands rows on page by page: `u` and a row of /users, or `b` and one of billable_members, a line each.
 
 async function read(list, number) {
   const answer = await fetch(`${list.url}&per_page=100&page=${number}`, { headers: { 'PRIVATE-TOKEN': list.token } });
@@ -31,6 +31,10 @@ async function collect(lists, inFlight, out) {
   };
   await Promise.all(Array.from({ length: inFlight }, one));
   if (lists.some((list) => list.last > list.deepest)) throw new Error('a list is longer than GitLab answers by number');
+}
+
+async function inOrder(order, lists, inFlight, out) {
+  for (const some of order === 'both' ? [lists] : lists.map((list) => [list])) await collect(some, inFlight, out);
   await out.close();
 }
 
@@ -44,7 +48,7 @@ export default {
     ].map((list) => ({ deepest: Infinity, next: 2, last: Infinity, ...list }));
     const { readable, writable } = new IdentityTransformStream();
     const out = writable.getWriter();
-    context.waitUntil(collect(lists, env.IN_FLIGHT, out).catch((error) => out.abort(error)));
+    context.waitUntil(inOrder(env.ORDER, lists, env.IN_FLIGHT, out).catch((error) => out.abort(error)));
     return new Response(readable);
   },
 };

@@ -1,6 +1,6 @@
 // Runs worker.js in workerd, through miniflare.
 //
-// node worker.mjs USERS_URL GROUP_URL GROUP_ID IN_FLIGHT FOLDER, the tokens in USERS_TOKEN and GROUP_TOKEN, the packages in the
+// node worker.mjs in-turn|both USERS_URL GROUP_URL GROUP_ID IN_FLIGHT FOLDER, the tokens in USERS_TOKEN and GROUP_TOKEN, the packages in the
 // folder that NODE_MODULES names. Writes FOLDER/rows.txt.
 
 import fs from 'node:fs';
@@ -11,14 +11,14 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 
 const { Miniflare } = createRequire(join(process.env.NODE_MODULES, 'drivers.mjs'))('miniflare');
-const [USERS_URL, GROUP_URL, GROUP_ID, inFlight, folder] = process.argv.slice(2);
+const [order, USERS_URL, GROUP_URL, GROUP_ID, inFlight, folder] = process.argv.slice(2);
 const { USERS_TOKEN, GROUP_TOKEN } = process.env;
 
 const miniflare = new Miniflare({
   modules: true,
   script: fs.readFileSync(fileURLToPath(new URL('worker.js', import.meta.url)), 'utf8'),
   compatibilityDate: '2026-01-01',
-  bindings: { USERS_URL, GROUP_URL, GROUP_ID, USERS_TOKEN, GROUP_TOKEN, IN_FLIGHT: Number(inFlight) },
+  bindings: { ORDER: order, USERS_URL, GROUP_URL, GROUP_ID, USERS_TOKEN, GROUP_TOKEN, IN_FLIGHT: Number(inFlight) },
 });
 try {
   const answer = await miniflare.dispatchFetch('http://worker.test/');
