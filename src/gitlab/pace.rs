@@ -99,7 +99,8 @@ impl Pace {
         };
         let under_way = u64::from(self.at_once(settings));
         let ends_soon = reset > now && reset - now <= LONGEST_WINDOW;
-        if left >= under_way || !ends_soon {
+        // The next request may have been sent before this answer was looked at.
+        if left > under_way || !ends_soon {
             return false;
         }
         self.not_before = self.not_before.max(reset);
@@ -192,7 +193,7 @@ mod tests {
             and_header(answer, "ratelimit-reset", &reset.to_string())
         };
         for (left, reset, stops) in
-            [(4, NOW + 30, false), (3, NOW + 30, true), (0, NOW, false), (0, NOW + 600, true), (0, NOW + 601, false)]
+            [(5, NOW + 30, false), (4, NOW + 30, true), (0, NOW, false), (0, NOW + 600, true), (0, NOW + 601, false)]
         {
             let mut pace = Pace::default();
             assert_eq!(pace.wait(NOW), 0);

@@ -158,7 +158,10 @@ impl Walk {
         }
         let (true, Some(last)) = (self.can_guess(), &self.last_id) else { return Fit::No };
         let begins_before = match (&asked.behind, first) {
-            (Some(behind), _) => behind <= last,
+            // Behind what is read already stands what was read last. A page that begins beyond it shows a server that makes something
+            // else of a cursor that it has not written, or that the row has gone: it does no harm to ask again.
+            (Some(behind), first) if behind < last => first.is_some_and(|first| first <= last),
+            (Some(behind), _) => behind == last,
             (None, Some(first)) => first <= last,
             (None, None) => return Fit::No,
         };

@@ -25,8 +25,8 @@ struct Instance {
     failing: std::ops::Range<u64>,
     /// The answer to this request has half of its rows.
     halved: u64,
-    /// Cursors that the server has not written are passed over.
-    forgets: bool,
+    /// What the server makes of a cursor that it has not written.
+    forgets: Option<fn(u64) -> u64>,
     chance: u64,
     asked: u64,
     paths: Vec<String>,
@@ -44,7 +44,7 @@ impl Instance {
             leaving: Vec::new(),
             failing: 0..0,
             halved: 0,
-            forgets: false,
+            forgets: None,
             chance: 1,
             asked: 0,
             paths: Vec::new(),
@@ -112,7 +112,7 @@ impl Instance {
             let after = parameter("cursor").map_or(0, |cursor| {
                 let text = unbase64(&cursor.replace("%3D", "="));
                 let after = text.strip_prefix(self.cursor).unwrap().split('"').next().unwrap().parse().unwrap();
-                if self.forgets && !self.ids.contains(&after) { 0 } else { after }
+                self.forgets.filter(|_| !self.ids.contains(&after)).map_or(after, |other| other(after))
             });
             let rows: Vec<u64> = all.iter().copied().filter(|id| *id > after).take(size + 1).collect();
             let answer = stripped(rows.iter().take(size).map(|id| row(*id)));
@@ -404,12 +404,18 @@ fn what_is_wrong_with_a_page_that_was_guessed_is_not_believed() {
 /// What begins with the first page in place of where it was to begin has nobody's rows.
 #[test]
 fn a_server_that_passes_over_cursors_of_ours_is_read_by_its_own() {
-    let mut instance = Instance::sparse(2_000, 7, 3);
-    (instance.ceiling, instance.forgets) = (0, true);
-    let expected: Vec<u64> = instance.ids.iter().copied().collect();
-    let read = read(&mut instance, 4);
-    assert!(read.ids == expected);
-    assert_eq!((read.complete, read.codes), (true, vec![]));
+    // From the beginning, or some forty rows too far.
+    let ways: [fn(u64) -> u64; 2] = [|_| 0, |after| after + 280];
+    for (way, forgets) in ways.into_iter().enumerate() {
+        for seed in 3..6 {
+            let mut instance = Instance::sparse(4_000, 7, seed);
+            (instance.ceiling, instance.forgets) = (0, Some(forgets));
+            let expected: Vec<u64> = instance.ids.iter().copied().collect();
+            let read = read(&mut instance, 4);
+            assert!(read.ids == expected, "{way} {seed}: {} rows", read.ids.len());
+            assert_eq!((read.complete, read.codes), (true, vec![]));
+        }
+    }
 }
 
 #[test]
