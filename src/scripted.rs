@@ -99,9 +99,10 @@ impl Transport for Script {
             let answer = self.answer(&request);
             self.seen.push(request);
             sent += 1;
-            // When an answer says stop, as many as fit are under way.
+            // When an answer says stop, as many as fit are under way, and one more where it looked well.
+            let looked_well = answer.as_ref().is_ok_and(|answer| answer.status == 200);
             if take(place, self.now, answer) == Flow::Stop {
-                begun = begun.min(place + at_once.max(1));
+                begun = begun.min(place + at_once.max(1) + usize::from(looked_well));
             }
         }
         self.waves.push(sent);

@@ -15,6 +15,7 @@
 //!
 //! Refuses nothing: each answer is kept with the refusal that came in its place.
 
+use crate::clock::Clock;
 use crate::configuration::settings::{Deployment, Settings};
 use crate::failure::Explanation;
 use crate::gitlab::client::{Ask, Client, UNANSWERED};
@@ -22,7 +23,7 @@ use crate::gitlab::endpoint::{Endpoint, Page, Window};
 use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
 use crate::gitlab::graphql::{Answer, QueryError};
 use crate::gitlab::queries::{self, Optional};
-use crate::gitlab::refusal::{Refusal, decode};
+use crate::gitlab::refusal::{Refusal, decode, read};
 use crate::gitlab::versions::{self, Release};
 use crate::quoting::quoted;
 use crate::seats;
@@ -187,6 +188,8 @@ pub enum Found {
         role: u16,
         /// The first groups.
         groups: Vec<Namespace>,
+        /// The answer that they came in, without its body: its headers say whether there are more.
+        answer: Response,
         /// Those of the first groups of a Maintainer in which the caller is no Owner, if an Owner of others.
         left_out: Vec<Namespace>,
     },
@@ -198,9 +201,9 @@ pub enum Found {
 pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
     let settings = client.settings();
     let clock = client.clock();
-    let listed = |role| Endpoint::Groups { role, window: Window { number: 1, size: GROUPS_PER_PAGE } };
-    let first = settings.group.as_ref().map_or_else(|| listed(OWNER), |group| Endpoint::Namespace(group.clone()));
-    let maintained = listed(MAINTAINER);
+    let list = |role| Endpoint::Groups { role, window: Window { number: 1, size: GROUPS_PER_PAGE } };
+    let first = settings.group.as_ref().map_or_else(|| list(OWNER), |group| Endpoint::Namespace(group.clone()));
+    let maintained = list(MAINTAINER);
     let more = if settings.group.is_some() { vec![&first] } else { vec![&first, &maintained] };
     let (identity, more) = identity(client, &more, purpose);
     let mut more = more.into_iter();
@@ -212,24 +215,32 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
     let found = if settings.group.is_some() {
         decode::<Namespace>(first, clock).map(Found::Named)
     } else {
-        decode::<Vec<Namespace>>(first, clock).and_then(|groups| {
-            let maintained = decode::<Vec<Namespace>>(more.next().unwrap_or(UNANSWERED), clock);
+        listed(first, clock).and_then(|(answer, groups)| {
+            let maintained = listed(more.next().unwrap_or(UNANSWERED), clock);
             if !groups.is_empty() {
                 // On a full page an Owner's own groups may come behind: nothing can be said of those that are not there.
                 let is_full = groups.len() >= usize::from(GROUPS_PER_PAGE);
-                let mut left_out = if is_full { Vec::new() } else { maintained.unwrap_or_default() };
-                left_out.retain(|group| !groups.iter().any(|owned| owned.id == group.id));
-                return Ok(Found::Listed { role: OWNER, groups, left_out });
+                let mut left_out = maintained.map_or_else(|_| Vec::new(), |(_, groups)| groups);
+                left_out.retain(|group| !is_full && !groups.iter().any(|owned| owned.id == group.id));
+                return Ok(Found::Listed { role: OWNER, groups, answer, left_out });
             }
-            let groups = maintained?;
+            let (answer, groups) = maintained?;
             Ok(if groups.is_empty() {
                 Found::Nothing
             } else {
-                Found::Listed { role: MAINTAINER, groups, left_out: Vec::new() }
+                Found::Listed { role: MAINTAINER, groups, answer, left_out: Vec::new() }
             })
         })
     };
     Groups { identity, found }
+}
+
+/// A list of groups, with the answer that it came in, without the body.
+fn listed(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<(Response, Vec<Namespace>), Refusal> {
+    let mut answer = answer?;
+    let groups = read(&answer, clock)?;
+    answer.body = Vec::new();
+    Ok((answer, groups))
 }
 
 /// Version, user and, for a test, token, together with some things more.

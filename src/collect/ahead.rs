@@ -48,6 +48,8 @@ impl Ahead {
         newest: bool,
         endpoint: &dyn Fn(&Asked) -> Endpoint,
     ) -> Self {
+        // Before a first answer, no more than what takes no longer than the first page alone.
+        let most = if place.walk.pages == 0 { most.min(client.at_once()) } else { most };
         let asked = place.walk.ahead(most.min(MOST_PAGES), place.allocated);
         let walk = &mut place.walk;
         let mut endpoints: Vec<Endpoint> = asked.iter().map(endpoint).collect();

@@ -6,7 +6,7 @@
 //!
 //! Refuses to go on where nothing of seats can be read at all, with the role or scope that would do.
 
-use super::group::{add_ons_not_read, has_add_ons, take_purchases};
+use super::group::{add_ons_not_read, has_add_ons, take_list, take_purchases};
 use super::{Page, fail, learned};
 use crate::configuration::settings::{IdentityLevel, Settings};
 use crate::cursor::{Place, Stage};
@@ -278,13 +278,13 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
             place.queue.push(group.id);
             place.stage = Stage::Group;
         }
-        // The list is walked from its start by the next page, so that its end is looked at in one place.
-        Found::Listed { role, left_out, .. } => {
+        Found::Listed { role, groups, answer, left_out } => {
             if !left_out.is_empty() {
                 page.warn("groups-left-out", survey::left_out(&left_out), None);
             }
             place.role = role;
-            place.groups = Some(Walk::by_number(GROUPS_PER_PAGE));
+            let walk = Walk::by_number(GROUPS_PER_PAGE);
+            take_list(&Endpoint::Groups { role, window: walk.window() }, walk, &answer, groups, &mut place, page)?;
         }
         Found::Nothing => {
             return Err(Failure::Forbidden {

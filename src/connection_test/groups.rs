@@ -87,7 +87,7 @@ fn role(found: &Groups, first: Option<&First>, settings: &Settings) -> Finding {
                 )
             }
         }
-        Ok(Found::Listed { role, groups, left_out }) => {
+        Ok(Found::Listed { role, groups, left_out, .. }) => {
             let many = if groups.len() >= usize::from(GROUPS_PER_PAGE) { "at least " } else { "" };
             let (count, paths) = (groups.len(), groups.iter().take(5).map(path).collect::<Vec<_>>().join(", "));
             let noun = if count == 1 { "group" } else { "groups" };

@@ -160,8 +160,14 @@ impl<'a> Client<'a> {
     /// them, as far as is known.
     #[must_use]
     pub fn worth_sending(&self) -> usize {
-        let busy = usize::from(self.pace.at_once(self.most_at_once())).saturating_mul(ROUNDS);
+        let busy = self.at_once().saturating_mul(ROUNDS);
         busy.min(usize::try_from(self.pace.room()).unwrap_or(usize::MAX)).max(1)
+    }
+
+    /// How many requests are under way at the same time now, at most.
+    #[must_use]
+    pub fn at_once(&self) -> usize {
+        usize::from(self.pace.at_once(self.most_at_once()))
     }
 
     fn most_at_once(&self) -> u8 {

@@ -295,7 +295,7 @@ fn after_a_last_word_nothing_more_is_sent() {
 #[test]
 fn what_is_not_asked_for_ahead_any_more_has_no_answer() {
     let full = and_header(and_header(ok(), "ratelimit-remaining", "3"), "ratelimit-reset", "1769904030");
-    for (last, reached) in [(limited("600"), 6), (bad_gateway(), 6), (json(404, "{}"), 6), (full, 6)] {
+    for (last, reached) in [(limited("600"), 6), (bad_gateway(), 6), (json(404, "{}"), 6), (full, 7)] {
         let status = last.status;
         let mut script =
             Script::new((1..=12).map(|number| (path(number), if number == 3 { last.clone() } else { ok() })));

@@ -1,6 +1,7 @@
 //! Pages asked for before it is their turn.
 //!
-//! A walk knows the next page from the last one. Where pages have been full, the ones after it can be guessed:
+//! A walk knows the next page from the last one. Where pages have been full, or something else has said how long the list is,
+//! the ones after it can be guessed:
 //!
 //! | list | guess |
 //! | --- | --- |
@@ -68,11 +69,12 @@ pub enum Fit {
 
 impl Walk {
     /// The next page and, where they can be guessed, those after it: `most` at most. Where the list itself does not tell its
-    /// length, `expected` rows are, by another answer.
+    /// length, as before its first page, `expected` rows are, by another answer.
     #[must_use]
     pub fn ahead(&self, most: usize, expected: Option<u64>) -> Vec<Asked> {
         let mut pages = vec![Asked { page: self.page(), behind: None }];
-        if !self.full || self.probes || self.shifts > 0 {
+        let begins = self.pages == 0 && expected.is_some_and(|expected| expected > u64::from(ROWS_PER_PAGE));
+        if !(self.full || begins) || self.probes || self.shifts > 0 {
             return pages;
         }
         let most = most.min(self.left(expected));
@@ -89,7 +91,7 @@ impl Walk {
                     self.windows(window, most, MOST_BY_NUMBER, &mut pages);
                 }
             }
-            Page::First => {}
+            Page::First => self.windows(Window::FIRST, most, MOST_BY_NUMBER, &mut pages),
         }
         pages
     }

@@ -482,7 +482,6 @@ fn a_maintainer_is_not_told_that_there_are_no_add_ons() {
         line("/api/v4/user", json(200, MEMBER)),
         line(group_list(50, 1, 50), last(groups_of([]))),
         line(group_list(40, 1, 50), last(groups_of([9]))),
-        line(group_list(40, 1, 50), last(groups_of([9]))),
         line("/api/v4/namespaces/9", json(200, r#"{"id":9,"kind":"group","full_path":"g9","parent_id":null}"#)),
         line("/api/v4/namespaces/9/gitlab_subscription", json(403, FORBIDDEN)),
         line("/api/graphql gid://gitlab/Group/9\"", json(200, r#"{"data":{"purchases":[]}}"#)),

@@ -209,6 +209,10 @@ impl Transport for Instance {
             let which = usize::try_from(self.random(u64::try_from(under_way.len()).unwrap())).unwrap();
             let (place, request) = under_way.swap_remove(which);
             let answer = self.answer(&request);
+            // As over a network: while an answer is looked at, the next request is under way, unless something is wrong.
+            if answer.status == 200 && flow == Flow::GoOn {
+                under_way.extend(waiting.next());
+            }
             if take(place, 0, Ok(answer)) == Flow::Stop {
                 flow = Flow::Stop;
             }
@@ -292,6 +296,26 @@ fn a_long_list_is_read_in_few_calls_and_with_few_requests_in_vain() {
     }
 }
 
+/// What the license and the group say of the length is worth as many requests as go out together.
+#[test]
+fn the_first_pages_are_asked_for_together() {
+    for (rows, concurrency, first) in [(2_000, 4, 4), (2_000, 1, 1), (250, 4, 3), (101, 4, 2), (100, 4, 1)] {
+        for mut instance in [Instance::new(1..=rows), group(1..=rows)] {
+            let extra = [("add_ons", "false"), ("members", "false"), ("max_concurrency", &concurrency.to_string())];
+            let is_group = instance.group.is_some();
+            let configuration = if is_group { com(&extra) } else { configuration(&extra) };
+            let mut cursor: Option<String> = None;
+            for _ in 0..=u8::from(is_group) {
+                let opening = collect(&configuration, &Credential::Injected, cursor.as_deref(), &mut instance, &NOW);
+                cursor = Some(next(&opening.unwrap()).to_owned());
+            }
+            let before = instance.asked;
+            collect(&configuration, &Credential::Injected, cursor.as_deref(), &mut instance, &NOW).unwrap();
+            assert_eq!(instance.asked - before, first, "{rows} {concurrency} {is_group}");
+        }
+    }
+}
+
 /// Beyond what GitLab lists by number, and where it lists nothing so.
 #[test]
 fn where_numbers_do_not_lead_ids_do() {
@@ -323,14 +347,14 @@ fn nobody_is_left_out_where_ids_lie_unevenly() {
     }
 }
 
-/// Cursors that are not understood are used as they come.
+/// Cursors that are not understood are used as they come; what was asked for beside the first page is in vain.
 #[test]
 fn a_cursor_of_another_form_is_not_guessed() {
     let mut instance = Instance::sparse(1_000, 2, 5);
     instance.cursor = "{\"v\":2,\"id\":\"";
     let read = read(&mut instance, 4);
-    assert_eq!((read.ids.len(), read.complete, read.requests), (1_000, true, 3 + 10 + 1));
-    assert_eq!(instance.paths.iter().filter(|path| path.contains("&page=")).count(), 0);
+    assert_eq!((read.ids.len(), read.complete, read.requests), (1_000, true, 3 + 3 + 10 + 1));
+    assert_eq!(instance.paths.iter().filter(|path| path.contains("&page=")).count(), 3);
 }
 
 /// Accounts leave and come while pages are under way and answered in any order: whoever is there all the time is

@@ -17,21 +17,6 @@ fn group(counted: u64, more: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// Every group was released by such a run once.
-#[test]
-fn groups_that_were_there_a_moment_ago_are_missed() {
-    let lines = vec![
-        line("/api/v4/metadata", json(200, METADATA)),
-        line("/api/v4/user", json(200, MEMBER)),
-        line(group_list(50, 1, 50), last(groups_of([9]))),
-        line(group_list(50, 1, 50), last(groups_of([]))),
-    ];
-    let run = Run::until_it_stops(&no_add_ons(), Script::new(lines));
-    let failure = run.failure.unwrap();
-    assert!(matches!(&failure, Failure::Malformed { .. }), "{failure:?}");
-    assert!(failure.explanation().message.contains("a moment later none"), "{failure:?}");
-}
-
 #[test]
 fn a_list_of_seats_that_is_empty_is_not_believed() {
     let run = Run::to_the_end(&no_add_ons(), group(300, vec![billable(9, 100, &[])]));

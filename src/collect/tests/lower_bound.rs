@@ -173,7 +173,6 @@ fn maintainer(group: &str) -> Vec<Line> {
         line("/api/v4/user", json(200, MEMBER)),
         line(group_list(50, 1, 50), last(groups_of([]))),
         line(group_list(40, 1, 50), last(groups_of([9]))),
-        line(group_list(40, 1, 50), last(groups_of([9]))),
         line("/api/v4/namespaces/9", json(200, group)),
         line("/api/v4/namespaces/9/gitlab_subscription", json(403, FORBIDDEN)),
     ]
@@ -203,7 +202,7 @@ fn a_maintainer_brings_the_members_of_the_group_and_what_gitlab_says_of_each() {
     ));
     let com = settings_of("gitlab.com", &[("add_ons", "false")]);
     let run = Run::to_the_end(&com, lines);
-    assert_eq!(run.stages(), [Stage::Groups, Stage::Group, Stage::Members, Stage::SeenMembers]);
+    assert_eq!(run.stages(), [Stage::Group, Stage::Members, Stage::SeenMembers]);
     assert!(!run.is_complete());
     assert_eq!(run.codes(), ["lower-bound"]);
     let warning = run.warning("lower-bound");
@@ -296,7 +295,6 @@ fn seats_that_are_refused_to_an_owner_become_a_lower_bound() {
         let lines = vec![
             line("/api/v4/metadata", json(200, METADATA)),
             line("/api/v4/user", json(200, MEMBER)),
-            line(group_list(50, 1, 50), last(groups_of([9]))),
             line(group_list(50, 1, 50), last(groups_of([9]))),
             line("/api/v4/namespaces/9", json(200, namespace)),
             line(
