@@ -80,7 +80,7 @@ const SECOND: u64 = 1000;
 
 /// Answers that a connection brings in one call. The more, the less the pause between two calls counts; the longer, too,
 /// until what was read is safe.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 5;
 
 /// One GitLab, for the length of one call.
 pub struct Client<'a> {

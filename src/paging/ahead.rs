@@ -77,7 +77,9 @@ impl Walk {
         if !(self.full || begins) || self.probes || self.shifts > 0 {
             return pages;
         }
-        let most = most.min(self.left(expected));
+        let left = self.left(expected);
+        // Calls of about the same size: a last one with a page or two would keep few connections busy.
+        let most = left.div_ceil(left.div_ceil(most.max(1)).max(1)).min(most);
         match self.page() {
             Page::Window(window) => self.windows(window, most, u64::MAX, &mut pages),
             Page::Cursor(_) if !self.can_guess() => {}
@@ -100,8 +102,8 @@ impl Walk {
     fn left(&self, expected: Option<u64>) -> usize {
         let size = u64::from(ROWS_PER_PAGE);
         let pages = match (self.total, self.newest, self.last_number(), self.span) {
-            // Windows overlap.
-            (Some(total), ..) => total.saturating_sub(self.rows) / (size / 2) + 1,
+            // Windows overlap, by up to a quarter of them.
+            (Some(total), ..) => total.saturating_sub(self.rows).saturating_mul(5) / (4 * size) + 2,
             (None, Some(newest), Some(last), Some(span)) => newest.saturating_sub(last) / (span - span / 5).max(1) + 1,
             // A quarter more than were expected, or twice as many as there were.
             _ => match expected {
