@@ -7,6 +7,8 @@
 //! [`Script::wave_takes`].
 #![allow(clippy::unwrap_used, reason = "only tests use this module")]
 
+use std::collections::VecDeque;
+
 use crate::configuration::base_url::BaseUrl;
 use crate::configuration::settings::{Deployment, IdentityLevel, Settings};
 use crate::transport::{Flow, Kind, Request, Response, Take, Transport, TransportError, Unreachable};
@@ -90,19 +92,20 @@ impl Transport for Script {
     /// Answers in the order of the requests, as if each took the same time.
     fn send_all(&mut self, requests: Vec<Request>, at_once: usize, take: Take<'_>) {
         self.now += self.wave_takes * 1_000_000;
-        let mut begun = requests.len();
+        let mut begun = usize::MAX;
         let mut sent = 0;
-        for (place, request) in requests.into_iter().enumerate() {
-            if place >= begun {
-                break;
-            }
+        let mut waiting = VecDeque::from(requests);
+        while let Some(request) = waiting.pop_front().filter(|_| sent < begun) {
+            let place = sent;
             let answer = self.answer(&request);
             self.seen.push(request);
             sent += 1;
             // When an answer says stop, as many as fit are under way, and one more where it looked well.
             let looked_well = answer.as_ref().is_ok_and(|answer| answer.status == 200);
-            if take(place, self.now, answer) == Flow::Stop {
-                begun = begun.min(place + at_once.max(1) + usize::from(looked_well));
+            match take(place, self.now, answer) {
+                Flow::GoOn => {}
+                Flow::Also(request) => waiting.push_back(*request),
+                Flow::Stop => begun = begun.min(place + at_once.max(1) + usize::from(looked_well)),
             }
         }
         self.waves.push(sent);

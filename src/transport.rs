@@ -228,11 +228,13 @@ pub enum TransportError {
     },
 }
 
-/// Whether to send more after an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What to send after an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flow {
-    /// What waits is sent.
+    /// What waits.
     GoOn,
+    /// What waits, and this behind it. Its place is that behind the last request there has been.
+    Also(Box<Request>),
     /// Nothing more is begun. What is under way is still answered.
     Stop,
 }
@@ -253,7 +255,8 @@ pub type Take<'a> = &'a mut dyn FnMut(usize, u64, Result<Response, TransportErro
 /// impl Transport for Unplugged {
 ///     fn send_all(&mut self, requests: Vec<Request>, _at_once: usize, take: Take<'_>) {
 ///         for place in 0..requests.len() {
-///             if take(place, self.now(), Err(Unreachable::NoRoute.into())) == Flow::Stop {
+///             let refused = Err(Unreachable::NoRoute.into());
+///             if take(place, self.now(), refused) == Flow::Stop {
 ///                 return;
 ///             }
 ///         }
@@ -273,7 +276,8 @@ pub trait Transport {
     /// answer as soon as it is whole, while others are under way. Returns when nothing is under way and nothing more is
     /// to be sent.
     ///
-    /// A request that was begun is answered once. After [`Flow::Stop`] none is begun.
+    /// A request that was begun is answered once. After [`Flow::Stop`] none is begun, and after an answer that looks wrong none
+    /// before it was handed over.
     fn send_all(&mut self, requests: Vec<Request>, at_once: usize, take: Take<'_>);
 
     /// Let so many milliseconds pass.

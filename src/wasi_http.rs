@@ -8,6 +8,8 @@
 //! the host takes it. Has no executor: a `poll` over a list of exchanges is all that is needed; tasks and wakers would
 //! be more code to trust for the same overlap.
 
+use std::collections::VecDeque;
+
 use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
@@ -56,16 +58,17 @@ pub struct WasiHttp;
 impl Transport for WasiHttp {
     fn send_all(&mut self, requests: Vec<Request>, at_once: usize, take: Take<'_>) {
         let at_once = at_once.max(1);
-        let mut waiting = requests.into_iter().enumerate();
+        let mut places = requests.len();
+        let mut waiting: VecDeque<(usize, Request)> = requests.into_iter().enumerate().collect();
         let mut under_way: Vec<Exchange> = Vec::new();
         let mut timer = Timer::of(WHOLE);
         let mut answers: Vec<(usize, Outcome)> = Vec::new();
-        let mut flow = Flow::GoOn;
+        let mut goes_on = true;
         loop {
             // Answers take their time to be read: the next requests are under way before, unless an answer may end it all.
             let is_well = answers.iter().all(|(_, answer)| answer.as_ref().is_ok_and(|answer| answer.status == 200));
-            while flow == Flow::GoOn && is_well && under_way.len() < at_once {
-                let Some((place, request)) = waiting.next() else { break };
+            while goes_on && is_well && under_way.len() < at_once {
+                let Some((place, request)) = waiting.pop_front() else { break };
                 match start(request) {
                     Ok(phase) => under_way.push(Exchange { phase, place, deadline: monotonic_clock::now() + WHOLE }),
                     Err(error) => {
@@ -76,8 +79,13 @@ impl Transport for WasiHttp {
             }
             if !answers.is_empty() {
                 for (place, answer) in answers.drain(..) {
-                    if take(place, monotonic_clock::now(), answer) == Flow::Stop {
-                        flow = Flow::Stop;
+                    match take(place, monotonic_clock::now(), answer) {
+                        Flow::GoOn => {}
+                        Flow::Also(request) => {
+                            waiting.push_back((places, *request));
+                            places += 1;
+                        }
+                        Flow::Stop => goes_on = false,
                     }
                 }
                 continue;

@@ -21,6 +21,9 @@ use crate::transport::Response;
 /// Most pages of one call. A batch has two entries for each of 100 rows, and hosts take 10,000.
 const MOST_PAGES: usize = 32;
 
+/// Most pages that are asked for one after the other in one call.
+const LONGEST_CHAIN: usize = 3;
+
 /// Rows with the headers that came with them; the body is read and gone.
 type Rows = (Response, Vec<PersonRow>);
 
@@ -50,30 +53,50 @@ impl Ahead {
     ) -> Self {
         // Before a first answer, no more than what takes no longer than the first page alone.
         let most = if place.walk.pages == 0 { most.min(client.at_once()) } else { most };
-        let asked = place.walk.ahead(most.min(MOST_PAGES), place.allocated);
+        // As many chains at least as connections.
+        let chain = LONGEST_CHAIN.min(most / client.at_once());
+        let asked = place.walk.ahead(most.min(MOST_PAGES), chain, place.allocated);
         let walk = &mut place.walk;
-        let mut endpoints: Vec<Endpoint> = asked.iter().map(endpoint).collect();
+        let by_id = asked.iter().any(|asked| asked.behind.is_some());
+        let mut slots: Vec<Option<Asked>> = Vec::new();
+        for asked in asked {
+            let end = slots.len().saturating_add(asked.followers);
+            slots.push(Some(asked));
+            slots.resize(end.saturating_add(1), None);
+        }
+        let mut endpoints: Vec<Option<Endpoint>> = slots.iter().map(|asked| asked.as_ref().map(endpoint)).collect();
         if newest {
-            endpoints.insert(1.min(endpoints.len()), Endpoint::NewestUser);
+            endpoints.push(Some(Endpoint::NewestUser));
         }
         if endpoints.len() > 1 {
             take_memory();
         }
-        let mut found: Vec<Option<Found>> = send(client, &endpoints);
-        if newest && let Some(Some(Ok((_, rows)))) = (found.len() > 1).then(|| found.remove(1)) {
+        let mut found: Vec<Option<Found>> = send(client, &endpoints, &mut |place, rows| {
+            let size = slots.get(place)?.as_ref()?.window().size;
+            let slot = slots.get_mut(place.saturating_add(1)).filter(|slot| slot.is_none())?;
+            let last = rows.last().filter(|_| rows.len() >= usize::from(size))?;
+            Some(endpoint(slot.insert(walk.behind(&last.id))))
+        });
+        if newest && let Some(Some(Ok((_, rows)))) = found.pop() {
             walk.newest = rows.first().and_then(|row| row.id.as_str().parse().ok());
         }
-        let pages: Vec<(Asked, Option<Found>)> = asked.into_iter().zip(found).collect();
+        let mut pages: Vec<(Asked, Option<Found>)> = Vec::new();
+        for (asked, found) in slots.into_iter().zip(found) {
+            pages.extend(asked.map(|asked| (asked, found)));
+        }
         let by_keyset = walk.can_guess();
         if by_keyset {
             walk.by_id |= pages.iter().any(leads_nowhere);
         }
         let gaps: Vec<Asked> = if by_keyset { gaps(walk, &pages) } else { Vec::new() };
-        if pages.iter().any(|(asked, _)| asked.behind.is_some()) && !client.is_limited() {
+        if by_id && !client.is_limited() {
             walk.guessed(!gaps.is_empty());
         }
-        let endpoints: Vec<Endpoint> = gaps.iter().map(endpoint).collect();
-        let between = if client.is_limited() || gaps.is_empty() { Vec::new() } else { send(client, &endpoints) };
+        let endpoints: Vec<Option<Endpoint>> = gaps.iter().map(|gap| Some(endpoint(gap))).collect();
+        let between = match client.is_limited() || gaps.is_empty() {
+            true => Vec::new(),
+            false => send(client, &endpoints, &mut |_, _| None),
+        };
         Self {
             pages: pages.into_iter(),
             waiting: None,
@@ -130,19 +153,26 @@ fn take_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(WORKING_MEMORY)));
 }
 
-/// Ask, and read each answer when it comes.
-fn send(client: &mut Client<'_>, endpoints: &[Endpoint]) -> Vec<Option<Found>> {
+/// Ask, and read each answer when it comes. `follow` says from its rows what is to be asked for at the place after it.
+fn send(
+    client: &mut Client<'_>,
+    endpoints: &[Option<Endpoint>],
+    follow: &mut dyn FnMut(usize, &[PersonRow]) -> Option<Endpoint>,
+) -> Vec<Option<Found>> {
     let clock = client.clock();
     let mut found: Vec<Option<Found>> = Vec::with_capacity(endpoints.len());
     found.resize_with(endpoints.len(), || None);
     client.ask_ahead(endpoints, &mut |place, answer| {
-        if let Some(slot) = found.get_mut(place) {
-            *slot = Some(answer.and_then(|mut answer| {
+        let slot = found.get_mut(place)?;
+        let (_, rows) = slot
+            .insert(answer.and_then(|mut answer| {
                 let rows = read(&answer, clock)?;
                 answer.body = Vec::new();
                 Ok((answer, rows))
-            }));
-        }
+            }))
+            .as_ref()
+            .ok()?;
+        follow(place, rows)
     });
     found
 }

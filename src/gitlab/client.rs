@@ -227,39 +227,59 @@ impl<'a> Client<'a> {
         // Plain loops: chains of iterators over these types cost kilobytes of the component.
         let mut answers = Vec::new();
         answers.resize_with(asks.len(), || UNANSWERED);
-        self.send_each(asks, Unsent::GetLastWord, &mut |place, answer| {
+        let asks: Vec<Option<Ask<'_>>> = asks.iter().copied().map(Some).collect();
+        self.send_each(&asks, Unsent::GetLastWord, &mut |place, answer| {
             if let Some(slot) = answers.get_mut(place) {
                 *slot = answer;
             }
+            None
         });
         answers
     }
 
     /// Ask for as many of these as the server takes now. Each answer is handed over when it has come, with its place among
     /// the endpoints, while others are under way; those that were not asked for are not.
-    pub fn ask_ahead(&mut self, endpoints: &[Endpoint], done: &mut dyn FnMut(usize, Outcome)) {
-        let asks: Vec<Ask<'_>> = endpoints.iter().map(Ask::Get).collect();
+    ///
+    /// What `done` gives back for an answer is asked for, too, behind all that waits, at the place after that answer's, which has
+    /// to be an empty one.
+    pub fn ask_ahead(
+        &mut self,
+        endpoints: &[Option<Endpoint>],
+        done: &mut dyn FnMut(usize, Outcome) -> Option<Endpoint>,
+    ) {
+        let asks: Vec<Option<Ask<'_>>> = endpoints.iter().map(|endpoint| endpoint.as_ref().map(Ask::Get)).collect();
         self.send_each(&asks, Unsent::AreLeft, done);
     }
 
-    fn send_each(&mut self, asks: &[Ask<'_>], unsent: Unsent, done: &mut dyn FnMut(usize, Outcome)) {
+    fn send_each(
+        &mut self,
+        asks: &[Option<Ask<'_>>],
+        unsent: Unsent,
+        done: &mut dyn FnMut(usize, Outcome) -> Option<Endpoint>,
+    ) {
         let mut queue = Vec::with_capacity(asks.len());
-        for place in 0..asks.len() {
-            queue.push(Some(Turn { place, tries: 0, answer: None }));
+        for (place, ask) in asks.iter().enumerate() {
+            if ask.is_some() {
+                queue.push(Some(Turn { place, tries: 0, answer: None }));
+            }
         }
+        // For the empty places.
+        let mut added: Vec<(usize, Endpoint)> = Vec::new();
         let mut held: Vec<Option<Turn>> = Vec::new();
         // The first, by its place, that got no data.
         let mut failed = usize::MAX;
         while !queue.is_empty() {
             let mut requests = Vec::with_capacity(queue.len());
             for turn in queue.iter().flatten() {
-                if let Some(ask) = asks.get(turn.place) {
-                    requests.push(self.request(*ask));
+                let added = added.iter().find(|(place, _)| *place == turn.place);
+                let added = added.map(|(_, endpoint)| Ask::Get(endpoint));
+                if let Some(ask) = asks.get(turn.place).copied().flatten().or(added) {
+                    requests.push(request(self.settings, self.credential, ask));
                 }
             }
             let most = self.most_at_once();
             let at_once = usize::from(self.pace.at_once(most));
-            let (credential, clock, began) = (self.credential, self.clock, self.began);
+            let (settings, credential, clock, began) = (self.settings, self.credential, self.clock, self.began);
             let (pace, sent) = (&mut self.pace, &mut self.sent);
             let mut round = Round::default();
             self.transport.send_all(requests, at_once, &mut |number, at, answer| {
@@ -282,7 +302,18 @@ impl<'a> Client<'a> {
                     round.faulty.push((Turn { answer: Some(answer), ..turn }, fault, elapsed));
                 } else {
                     round.note(turn.place, &answer, unsent, &mut failed);
-                    done(turn.place, answer);
+                    if let Some(endpoint) = done(turn.place, answer) {
+                        let place = turn.place.saturating_add(1);
+                        let flow = round.flow(unsent, failed);
+                        let flow = match flow {
+                            Flow::GoOn => Flow::Also(Box::new(request(settings, credential, Ask::Get(&endpoint)))),
+                            // Sent when the rest is, if it is.
+                            flow => flow,
+                        };
+                        queue.push(Some(Turn { place, tries: 0, answer: None }));
+                        added.push((place, endpoint));
+                        return flow;
+                    }
                 }
                 round.flow(unsent, failed)
             });
@@ -295,7 +326,7 @@ impl<'a> Client<'a> {
                     again.push(Some(Turn { tries: turn.tries.saturating_add(1), ..turn }));
                 } else if let Some(answer) = turn.answer {
                     round.note(turn.place, &answer, unsent, &mut failed);
-                    done(turn.place, answer);
+                    let _ = done(turn.place, answer);
                 }
             }
             if let Some(seconds) = round.limited {
@@ -314,8 +345,8 @@ impl<'a> Client<'a> {
                 for Turn { place, answer, .. } in queue.into_iter().flatten() {
                     // What was to be sent again keeps the answer that it has.
                     match (answer, &round.last_word, unsent) {
-                        (Some(answer), ..) => done(place, answer),
-                        (None, Some(word), Unsent::GetLastWord) => done(place, Ok(word.clone())),
+                        (Some(answer), ..) => drop(done(place, answer)),
+                        (None, Some(word), Unsent::GetLastWord) => drop(done(place, Ok(word.clone()))),
                         (None, ..) => {}
                     }
                 }
@@ -331,24 +362,24 @@ impl<'a> Client<'a> {
             }
         }
     }
+}
 
-    fn request(&self, ask: Ask<'_>) -> Request {
-        let base = &self.settings.base_url;
-        let mut headers = vec![
-            RequestHeader { name: "user-agent", value: format!("gitlab-seats/{VERSION}"), secret: false },
-            RequestHeader { name: "accept", value: "application/json".to_owned(), secret: false },
-        ];
-        if let Credential::Value(secret) = self.credential {
-            let value = [CREDENTIAL_PREFIX, secret].concat();
-            headers.push(RequestHeader { name: CREDENTIAL_HEADER, value, secret: true });
+fn request(settings: &Settings, credential: &Credential, ask: Ask<'_>) -> Request {
+    let base = &settings.base_url;
+    let mut headers = vec![
+        RequestHeader { name: "user-agent", value: format!("gitlab-seats/{VERSION}"), secret: false },
+        RequestHeader { name: "accept", value: "application/json".to_owned(), secret: false },
+    ];
+    if let Credential::Value(secret) = credential {
+        let value = [CREDENTIAL_PREFIX, secret].concat();
+        headers.push(RequestHeader { name: CREDENTIAL_HEADER, value, secret: true });
+    }
+    match ask {
+        Ask::Get(endpoint) => {
+            let path = format!("{}{}", base.path(), endpoint.path_and_query());
+            Request::get(base.scheme(), base.authority(), path, headers)
         }
-        match ask {
-            Ask::Get(endpoint) => {
-                let path = format!("{}{}", base.path(), endpoint.path_and_query());
-                Request::get(base.scheme(), base.authority(), path, headers)
-            }
-            Ask::Query(query) => Request::query(base.scheme(), base.authority(), base.path(), headers, query.body()),
-        }
+        Ask::Query(query) => Request::query(base.scheme(), base.authority(), base.path(), headers, query.body()),
     }
 }
 

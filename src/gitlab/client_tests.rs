@@ -302,11 +302,43 @@ fn what_is_not_asked_for_ahead_any_more_has_no_answer() {
         let settings = settings("https://gitlab.example");
         let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
         let mut answered = Vec::new();
-        client.ask_ahead(&pages(1..=12), &mut |place, answer| answered.push((place, answer.unwrap().status)));
+        let asks: Vec<Option<Endpoint>> = pages(1..=12).into_iter().map(Some).collect();
+        client.ask_ahead(&asks, &mut |place, answer| {
+            answered.push((place, answer.unwrap().status));
+            None
+        });
         answered.sort_unstable();
         let places: Vec<usize> = answered.iter().map(|(place, _)| *place).collect();
         assert_eq!(places, (0..reached).collect::<Vec<_>>(), "{status}");
         assert_eq!(answered[2].1, status);
+    }
+}
+
+/// Behind all that waits, and when what it follows on has gone well.
+#[test]
+fn what_follows_on_an_answer_is_asked_for_last() {
+    for (limit, expected) in [
+        (None, [1, 4, 2, 5, 3, 6]),
+        // What went wrong is asked for again with what follows on it, and then what was left.
+        (Some(bad_gateway()), [1, 4, 4, 5, 6, 2]),
+    ] {
+        let again = limit.into_iter().map(|answer| (path(4), answer));
+        let mut script = Script::new(again.chain((1..=6).map(|number| (path(number), ok()))));
+        let mut settings = settings("https://gitlab.example");
+        settings.max_concurrency = 1;
+        let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
+        let all = pages(1..=6);
+        let chains = [0, 3].map(|first: usize| [all.get(first).cloned(), None, None]);
+        let mut answered = Vec::new();
+        client.ask_ahead(chains.as_flattened(), &mut |place, answer| {
+            answered.push((place, answer.unwrap().status));
+            all.get(place + 1).filter(|_| place % 3 < 2).cloned()
+        });
+        let numbers =
+            script.seen.iter().map(|request| (1..=6).find(|number| request.path_and_query() == path(*number)).unwrap());
+        assert_eq!(numbers.take(6).collect::<Vec<u32>>(), expected);
+        answered.sort_unstable();
+        assert_eq!(answered, [0, 1, 2, 3, 4, 5].map(|place| (place, 200)));
     }
 }
 

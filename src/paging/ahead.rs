@@ -6,7 +6,7 @@
 //! | list | guess |
 //! | --- | --- |
 //! | by number | the windows that follow, if all are full |
-//! | by keyset, its first 50,000 rows | the same |
+//! | by keyset, its first 50,000 rows | windows farther apart, and cursors at the last row of what has come between them: chains |
 //! | by keyset, beyond them | cursors at ids a little less than a page apart: windows by id, which overlap |
 //!
 //! A guess is only ever an answer that is there early. [`Walk::fits`] tells whether it begins where the walk is or before,
@@ -16,13 +16,16 @@
 //! which the second begins at or before the end of the first leave nobody out who was there at both moments, and who
 //! was there during the whole walk was there at all moments, in whichever order they were.
 //!
+//! Windows begin with a row that is read, which takes an eighth more of them than there are pages. A cursor begins where the
+//! page before ended. So only the first page of a chain is a window, and the chain goes on until the next one begins.
+//!
 //! Refuses to guess after a page that was not full, after a walk had to go back, and by keyset where the server's cursor
 //! is not the one that this module would have written: GitLab's keyset cursor of `/users` is base64url of
 //! `{"id":"42","_kd":"n"}` (16.4 to 19.x), and that is not documented.
 
 use super::next::{self, Next};
-use super::windows::{following, is_short, next_window};
-use super::{BadPage, Break, Taken, Then, Walk, not_more};
+use super::windows::{is_short, next_window, widest_of};
+use super::{BadPage, Break, Taken, Then, Walk, length, not_more};
 use crate::gitlab::endpoint::{Page, ROWS_PER_PAGE, Window};
 use crate::gitlab::scalars::Id;
 use crate::transport::Response;
@@ -46,9 +49,16 @@ pub struct Asked {
     pub page: Page,
     /// In a guess by id: the one that it begins behind.
     pub behind: Option<Id>,
+    /// How many pages are to be asked for behind it, each when the one before has come.
+    pub followers: usize,
 }
 
 impl Asked {
+    /// A page that nothing is known of.
+    const fn only(page: Page) -> Self {
+        Self { page, behind: None, followers: 0 }
+    }
+
     /// The rows to ask for, in lists that have numbers only.
     #[must_use]
     pub fn window(&self) -> Window {
@@ -69,10 +79,10 @@ pub enum Fit {
 
 impl Walk {
     /// The next page and, where they can be guessed, those after it: `most` at most. Where the list itself does not tell its
-    /// length, as before its first page, `expected` rows are, by another answer.
+    /// length, as before its first page, `expected` rows are, by another answer. Chains have `chain` pages at most.
     #[must_use]
-    pub fn ahead(&self, most: usize, expected: Option<u64>) -> Vec<Asked> {
-        let mut pages = vec![Asked { page: self.page(), behind: None }];
+    pub fn ahead(&self, most: usize, chain: usize, expected: Option<u64>) -> Vec<Asked> {
+        let mut pages = vec![Asked::only(self.page())];
         let begins = self.pages == 0 && expected.is_some_and(|expected| expected > u64::from(ROWS_PER_PAGE));
         if !(self.full || begins) || self.probes || self.shifts > 0 {
             return pages;
@@ -81,19 +91,19 @@ impl Walk {
         // Calls of about the same size: a last one with a page or two would keep few connections busy.
         let most = left.div_ceil(left.div_ceil(most.max(1)).max(1)).min(most);
         match self.page() {
-            Page::Window(window) => self.windows(window, most, u64::MAX, &mut pages),
+            Page::Window(window) => self.windows(end(window), most, 1, u64::MAX, &mut pages),
             Page::Cursor(_) if !self.can_guess() => {}
             Page::Cursor(_) if self.by_id || self.rows >= MOST_BY_NUMBER => self.cursors(most, &mut pages),
             Page::Cursor(_) => {
                 // Behind the page that the cursor brings.
                 let read = self.rows.saturating_add(u64::from(ROWS_PER_PAGE));
-                if pages.len() < most && self.total.is_none_or(|total| read < total) && read < MOST_BY_NUMBER {
-                    let window = next_window(read, ROWS_PER_PAGE);
-                    pages.push(Asked { page: Page::Window(window), behind: None });
-                    self.windows(window, most, MOST_BY_NUMBER, &mut pages);
+                let followers = self.followers(read, chain.min(most));
+                if let Some(first) = pages.first_mut() {
+                    first.followers = followers;
                 }
+                self.windows(behind(read, followers), most, chain, MOST_BY_NUMBER, &mut pages);
             }
-            Page::First => self.windows(Window::FIRST, most, MOST_BY_NUMBER, &mut pages),
+            Page::First => self.windows(end(Window::FIRST), most, 1, MOST_BY_NUMBER, &mut pages),
         }
         pages
     }
@@ -114,17 +124,32 @@ impl Walk {
         usize::try_from(pages).unwrap_or(usize::MAX)
     }
 
-    /// The windows after this one.
-    fn windows(&self, mut last: Window, most: usize, ceiling: u64, pages: &mut Vec<Asked>) {
-        while pages.len() < most {
-            let end = last.start().saturating_add(u64::from(last.size));
-            last = following(last);
-            let next_end = last.start().saturating_add(u64::from(last.size));
-            if self.total.is_some_and(|total| end >= total) || next_end > ceiling {
+    /// The windows behind so many rows, each with its chain; `most` pages in all.
+    fn windows(&self, mut read: u64, most: usize, chain: usize, ceiling: u64, pages: &mut Vec<Asked>) {
+        let mut left = most.saturating_sub(pages.iter().map(|page| page.followers.saturating_add(1)).sum());
+        while left > 0 && self.total.is_none_or(|total| read < total) {
+            let window = next_window(read, self.widest());
+            if end(window) > ceiling {
                 break;
             }
-            pages.push(Asked { page: Page::Window(last), behind: None });
+            let followers = self.followers(end(window), chain.min(left));
+            pages.push(Asked { followers, ..Asked::only(Page::Window(window)) });
+            read = behind(end(window), followers);
+            left = left.saturating_sub(followers.saturating_add(1));
         }
+    }
+
+    /// How many pages of a chain follow one that ends behind so many rows. The last page of a list is none of them: a page by
+    /// number says that it is the last, and one by keyset looks as if it were cut off.
+    fn followers(&self, end: u64, chain: usize) -> usize {
+        let rest = self.total.map_or(u64::MAX, |total| total.saturating_sub(1).saturating_sub(end));
+        let pages = usize::try_from(rest / u64::from(ROWS_PER_PAGE)).unwrap_or(usize::MAX);
+        chain.saturating_sub(1).min(pages)
+    }
+
+    /// Rows on the windows of this walk.
+    fn widest(&self) -> u8 {
+        self.window.map_or(ROWS_PER_PAGE, |_| widest_of(self.window()))
     }
 
     /// Pages behind ids a little less than a page apart.
@@ -142,7 +167,7 @@ impl Walk {
     /// The page behind an id.
     #[must_use]
     pub fn behind(&self, id: &Id) -> Asked {
-        Asked { page: Page::Cursor(cursor_at(id)), behind: Some(id.clone()) }
+        Asked { behind: Some(id.clone()), ..Asked::only(Page::Cursor(cursor_at(id))) }
     }
 
     /// Whether the server's cursors are understood.
@@ -270,6 +295,16 @@ impl Walk {
     fn last_number(&self) -> Option<u64> {
         self.last_id.as_ref()?.as_str().parse().ok()
     }
+}
+
+/// How many rows there are up to the end of a window.
+fn end(window: Window) -> u64 {
+    window.start().saturating_add(u64::from(window.size))
+}
+
+/// The same of so many pages behind so many rows.
+fn behind(rows: u64, pages: usize) -> u64 {
+    rows.saturating_add(length(pages).saturating_mul(u64::from(ROWS_PER_PAGE)))
 }
 
 /// GitLab's cursor of the page behind an account.

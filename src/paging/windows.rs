@@ -129,13 +129,8 @@ pub(super) fn is_short(window: Window, next: &Next, per_page: Option<usize>, cam
 
 /// The size that a walk by number was begun with: windows become a little smaller on the way, but not by half. A walk
 /// that went back may go on with less.
-fn widest_of(window: Window) -> u8 {
+pub(super) fn widest_of(window: Window) -> u8 {
     [SMALL, MEDIUM].into_iter().find(|size| window.size <= *size).unwrap_or(ROWS_PER_PAGE)
-}
-
-/// The window after this one, if it is full.
-pub(super) fn following(window: Window) -> Window {
-    next_window(window.start().saturating_add(u64::from(window.size)), widest_of(window))
 }
 
 /// The window that begins with a row already read and reaches farthest, where `read` rows, at least one, are.
