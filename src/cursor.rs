@@ -19,7 +19,7 @@ use crate::record::Counts;
 pub const LONGEST_CURSOR: usize = 4096;
 
 /// Version of the written form.
-const FORM: u8 = 4;
+const FORM: u8 = 5;
 
 /// What is read next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,8 @@ object! {
             pub groups: Option<Walk>,
             /// The least role in the groups that are listed: 50 is Owner.
             pub role: u16,
+            /// Whether an Owner's other groups, as a Maintainer, have still to be looked for.
+            pub others_unseen: bool,
             /// Add-ons whose holders are to be read.
             pub add_ons: Vec<AddOn>,
             /// GraphQL fields that this GitLab does not know; see [`crate::gitlab::queries`].
@@ -172,6 +174,7 @@ impl Place {
             queue: Vec::new(),
             groups: None,
             role: 0,
+            others_unseen: false,
             add_ons: Vec::new(),
             unknown_fields: 0,
             unknown_of_holders: 0,
@@ -286,7 +289,7 @@ mod tests {
         assert!(read(&text).is_ok());
         assert_eq!(Place::from_text(&text, "https://other#instance"), Err(BadCursor::OtherSource));
         for changed in [
-            text.replace("\"v\":4", "\"v\":3"),
+            text.replace("\"v\":5", "\"v\":4"),
             text.replace("\"window\":null", "\"window\":[3,100]"),
             text.replace("\"window\":[1,50]", "\"window\":[0,50]"),
             text.replace("\"window\":[1,50]", "\"window\":[1,101]"),

@@ -78,7 +78,16 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
         return Ok(());
     }
-    let (namespace, subscription, purchases) = ask(client, &id, place);
+    let Asked { namespace, subscription, purchases, maintained } = ask(client, &id, place);
+    if let Some(maintained) = maintained {
+        // Nothing of the queue has been read so far.
+        let owned = |other: &Id| *other == id || place.queue.contains(other);
+        let left_out = survey::others(maintained, &owned, client.clock());
+        place.others_unseen = false;
+        if !left_out.is_empty() {
+            page.warn("groups-left-out", survey::left_out(&left_out), None);
+        }
+    }
     let namespace_endpoint = Endpoint::Namespace(id.as_str().to_owned());
     let namespace = match namespace {
         Ok(namespace) => namespace,
@@ -146,7 +155,15 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     Ok(())
 }
 
-type Asked = (Result<Namespace, Refusal>, Result<Subscription, Refusal>, Option<Result<Response, Refusal>>);
+/// What is known of a group.
+struct Asked {
+    namespace: Result<Namespace, Refusal>,
+    subscription: Result<Subscription, Refusal>,
+    /// Its add-ons, where they are wanted.
+    purchases: Option<Result<Response, Refusal>>,
+    /// With the first group: the groups of which the caller is a Maintainer at least.
+    maintained: Option<Result<Response, Refusal>>,
+}
 
 fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
     let namespace = Endpoint::Namespace(id.as_str().to_owned());
@@ -156,10 +173,19 @@ fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
     if client.settings().add_ons {
         asks.push(Ask::Query(&purchases));
     }
+    let maintained = survey::first_groups(survey::MAINTAINER);
+    if place.others_unseen {
+        asks.push(Ask::Get(&maintained));
+    }
     let mut answers = client.send(&asks).into_iter();
     let clock = client.clock();
     let mut next = || answers.next().unwrap_or(UNANSWERED);
-    (decode(next(), clock), decode(next(), clock), client.settings().add_ons.then(next))
+    Asked {
+        namespace: decode(next(), clock),
+        subscription: decode(next(), clock),
+        purchases: client.settings().add_ons.then(&mut next),
+        maintained: place.others_unseen.then(next),
+    }
 }
 
 /// Whether anything else has been or will be read.

@@ -261,7 +261,7 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
     place.unknown_fields = Optional::lacking(release).0;
     place.unknown_of_holders = place.unknown_fields;
     let asked = settings.group.as_ref().map_or_else(
-        || Endpoint::Groups { role: OWNER, window: Walk::by_number(GROUPS_PER_PAGE).window() },
+        || survey::first_groups(OWNER),
         |group| Endpoint::Namespace(group.clone()),
     );
     let groups = found.found.map_err(|refusal| match (&settings.group, refusal) {
@@ -278,13 +278,11 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
             place.queue.push(group.id);
             place.stage = Stage::Group;
         }
-        Found::Listed { role, groups, answer, left_out } => {
-            if !left_out.is_empty() {
-                page.warn("groups-left-out", survey::left_out(&left_out), None);
-            }
+        Found::Listed { role, groups, answer, .. } => {
             place.role = role;
+            place.others_unseen = role == OWNER && survey::tells_all(&groups);
             let walk = Walk::by_number(GROUPS_PER_PAGE);
-            take_list(&Endpoint::Groups { role, window: walk.window() }, walk, &answer, groups, &mut place, page)?;
+            take_list(&survey::first_groups(role), walk, &answer, groups, &mut place, page)?;
         }
         Found::Nothing => {
             return Err(Failure::Forbidden {

@@ -278,7 +278,7 @@ fn public_groups_are_nobodys() {
         "{:?}",
         run.failure
     );
-    assert_eq!(run.script.seen.len(), 4);
+    assert_eq!(run.script.seen.len(), 3);
 }
 
 /// An owner whom GitLab refuses the list of seats: 400, as to everybody without the right.
