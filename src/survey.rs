@@ -252,11 +252,7 @@ pub fn tells_all(groups: &[Namespace]) -> bool {
 }
 
 /// Of the first groups of a Maintainer, those that are not `owned`; none where they cannot be read.
-pub fn others(
-    maintained: Result<Response, Refusal>,
-    owned: &dyn Fn(&Id) -> bool,
-    clock: &dyn Clock,
-) -> Vec<Namespace> {
+pub fn others(maintained: Result<Response, Refusal>, owned: &dyn Fn(&Id) -> bool, clock: &dyn Clock) -> Vec<Namespace> {
     let mut groups = listed(maintained, clock).map_or_else(|_| Vec::new(), |(_, groups)| groups);
     groups.retain(|group| !owned(&group.id));
     groups

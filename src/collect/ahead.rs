@@ -7,6 +7,7 @@
 //! Refuses to keep bodies: an answer is read when it comes, while others are under way.
 
 use super::Page;
+use crate::clock::Clock;
 use crate::cursor::Place;
 use crate::failure::Failure;
 use crate::gitlab::client::Client;
@@ -21,8 +22,9 @@ use crate::transport::Response;
 /// Most pages of one call. A batch has two entries for each of 100 rows, and hosts take 10,000.
 const MOST_PAGES: usize = 32;
 
-/// Most pages that are asked for one after the other in one call.
-const LONGEST_CHAIN: usize = 3;
+/// Most pages that are asked for one after the other in one call. Longer chains read hardly less twice, and more of the call waits for
+/// a page that takes long.
+const LONGEST_CHAIN: usize = 2;
 
 /// Rows with the headers that came with them; the body is read and gone.
 type Rows = (Response, Vec<PersonRow>);
@@ -164,17 +166,18 @@ fn send(
     found.resize_with(endpoints.len(), || None);
     client.ask_ahead(endpoints, &mut |place, answer| {
         let slot = found.get_mut(place)?;
-        let (_, rows) = slot
-            .insert(answer.and_then(|mut answer| {
-                let rows = read(&answer, clock)?;
-                answer.body = Vec::new();
-                Ok((answer, rows))
-            }))
-            .as_ref()
-            .ok()?;
+        let (_, rows) = slot.insert(self::found(answer, clock)).as_ref().ok()?;
         follow(place, rows)
     });
     found
+}
+
+/// The rows of an answer, if there are any.
+pub(super) fn found(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Found {
+    let mut answer = answer?;
+    let rows = read(&answer, clock)?;
+    answer.body = Vec::new();
+    Ok((answer, rows))
 }
 
 /// Whether a page by number was refused, or does not say how the list goes on.

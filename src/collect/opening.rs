@@ -7,11 +7,11 @@
 //! Refuses to go on where nothing of seats can be read at all, with the role or scope that would do.
 
 use super::group::{add_ons_not_read, has_add_ons, take_list, take_purchases};
-use super::{Page, fail, learned};
+use super::{Page, fail, learned, users};
 use crate::configuration::settings::{IdentityLevel, Settings};
 use crate::cursor::{Place, Stage};
 use crate::failure::{Explanation, Failure};
-use crate::gitlab::client::Client;
+use crate::gitlab::client::{Ask, Client};
 use crate::gitlab::endpoint::Endpoint;
 use crate::gitlab::entities::{CurrentUser, License, Metadata};
 use crate::gitlab::queries::{self, Optional};
@@ -22,6 +22,7 @@ use crate::quoting::quoted;
 use crate::record::{Capabilities, Capability, Entry, Source};
 use crate::seats::{self, AddOnPlace};
 use crate::survey::{self, For, Found, GROUPS_PER_PAGE, GUEST, Licensing, MAINTAINER, OWNER};
+use crate::transport::Response;
 
 /// Why GitLab.com tells nothing, for `test` and `collect` alike.
 pub const NO_GROUP: &str =
@@ -97,9 +98,11 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
         ),
     }
     let sells = matches!(licensing, Licensing::Read(_) | Licensing::Hidden(_));
+    let mut first_page = None;
     if settings.add_ons && sells {
         let may_know = matches!(licensing, Licensing::Read(_));
-        let could = read_add_ons(client, may_know, &mut place, page)?;
+        let (could, users) = read_add_ons(client, may_know, has_full_rows, &mut place, page)?;
+        first_page = users;
         if let Some(Entry::Source(source)) = page.entries.first_mut() {
             source.capabilities.add_ons = could;
         }
@@ -124,6 +127,9 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
             place.role = GUEST;
             place.groups = Some(Walk::by_number(GROUPS_PER_PAGE));
         }
+    }
+    if let Some(answer) = first_page {
+        users::take_first(client, answer, &mut place, page);
     }
     Ok(place)
 }
@@ -157,24 +163,33 @@ fn with_license(client: &Client<'_>, license: &License, place: &mut Place, page:
     page.entries.push(Entry::Pool(pool));
 }
 
+/// Whether there are add-ons, and with the answer to that the first page of accounts, if it is `wanted`.
 fn read_add_ons(
     client: &mut Client<'_>,
     may_know: bool,
+    wanted: bool,
     place: &mut Place,
     page: &mut Page,
-) -> Result<Capability, Failure> {
+) -> Result<(Capability, Option<Result<Response, Refusal>>), Failure> {
     let settings = client.settings();
     if !has_add_ons(place) {
         add_ons_not_read("GitLab tells since version 16.7.", page);
-        return Ok(Capability::No);
+        return Ok((Capability::No, None));
     }
     let mut optional = Optional(place.unknown_fields);
-    let purchases = queries::ask_purchases(client, &mut optional, None, None);
+    let query = queries::purchases(None, optional);
+    let first_page = users::first();
+    let mut asks = vec![Ask::Query(&query)];
+    if wanted {
+        asks.push(Ask::Get(&first_page));
+    }
+    let mut answers = client.send(&asks).into_iter();
+    let purchases = queries::ask_purchases(client, &mut optional, None, answers.next());
     learned(optional, "add-ons", &mut place.unknown_fields, page);
     let name = settings.display_name();
     let scope = AddOnPlace { group: None, name: &name };
     let could = take_purchases(purchases, scope, may_know, place, page, settings)?;
-    Ok(if could { Capability::Yes } else { Capability::Unknown })
+    Ok((if could { Capability::Yes } else { Capability::Unknown }, answers.next()))
 }
 
 fn source(settings: &Settings, metadata: Metadata, licensing: &Licensing, has_full_rows: bool) -> Source {
@@ -260,10 +275,8 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
     place.release = release;
     place.unknown_fields = Optional::lacking(release).0;
     place.unknown_of_holders = place.unknown_fields;
-    let asked = settings.group.as_ref().map_or_else(
-        || survey::first_groups(OWNER),
-        |group| Endpoint::Namespace(group.clone()),
-    );
+    let asked =
+        settings.group.as_ref().map_or_else(|| survey::first_groups(OWNER), |group| Endpoint::Namespace(group.clone()));
     let groups = found.found.map_err(|refusal| match (&settings.group, refusal) {
         (Some(group), Refusal::NotFound) => Failure::NotFound(unknown_group(group, &user).at(asked.name())),
         (_, refusal) => fail(refusal, &asked, settings),

@@ -5,7 +5,7 @@
 //!
 //! Refuses rows that an administrator would not get, and a list without anybody, which would read as "all released".
 
-use super::ahead::{self, Ahead, Came};
+use super::ahead::{self, Ahead, Before, Came};
 use super::endings::{ListName, allocated_differs, bad_page, judge};
 use super::{EMPTY_LIST, MEND_EMPTY_LIST, Page, fail, leave};
 use crate::configuration::settings::Settings;
@@ -15,14 +15,18 @@ use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{self, Endpoint, ROWS_PER_PAGE};
 use crate::gitlab::entities::PersonRow;
 use crate::gitlab::refusal::{Refusal, decode};
+use crate::paging::ahead::Asked;
 use crate::paging::{Break, Taken, Then};
 use crate::record::Entry;
 use crate::seats::{self, Downgraded, SeatRules};
+use crate::transport::Response;
+
+const STAGE: &str = "accounts";
 
 const LIST: ListName<'static> = ListName { rows: "users", endpoint: "GET /api/v4/users" };
 
 pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
-    page.stage = "accounts";
+    page.stage = STAGE;
     // Worth a request where there are pages to guess and nothing else tells how many.
     let walk = &place.walk;
     let newest = walk.full
@@ -33,6 +37,30 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     let most = client.worth_sending();
     let pages = Ahead::ask(client, place, most, newest, &|asked| endpoint_of(asked.page.clone()));
     ahead::each(client, pages, place, page, &take)
+}
+
+/// The first page of accounts, to be asked for beside something else.
+pub(super) const fn first() -> Endpoint {
+    endpoint_of(endpoint::Page::First)
+}
+
+/// Take the first page, which was asked for beside something else. Whatever is wrong with it is left to the next call, which then
+/// begins with it.
+pub(super) fn take_first(
+    client: &mut Client<'_>,
+    answer: Result<Response, Refusal>,
+    place: &mut Place,
+    page: &mut Page,
+) {
+    let found = ahead::found(answer, client.clock());
+    let came = found.as_ref().map_or(0, |(_, rows)| rows.len());
+    let before = Before::of(place, page);
+    let taken = take(client, (Asked::only(endpoint::Page::First), came, found), place, page);
+    if taken.is_err() || page.doubtful {
+        before.restore(place, page);
+    } else {
+        page.stage = STAGE;
+    }
 }
 
 const fn endpoint_of(page: endpoint::Page) -> Endpoint {

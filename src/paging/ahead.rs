@@ -6,7 +6,7 @@
 //! | list | guess |
 //! | --- | --- |
 //! | by number | the windows that follow, if all are full |
-//! | by keyset, its first 50,000 rows | windows farther apart, and cursors at the last row of what has come between them: chains |
+//! | by keyset, its first 50,000 rows | windows farther apart, and between them cursors at the last row of what has come: chains |
 //! | by keyset, beyond them | cursors at ids a little less than a page apart: windows by id, which overlap |
 //!
 //! A guess is only ever an answer that is there early. [`Walk::fits`] tells whether it begins where the walk is or before,
@@ -55,7 +55,7 @@ pub struct Asked {
 
 impl Asked {
     /// A page that nothing is known of.
-    const fn only(page: Page) -> Self {
+    pub(crate) const fn only(page: Page) -> Self {
         Self { page, behind: None, followers: 0 }
     }
 

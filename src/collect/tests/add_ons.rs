@@ -53,7 +53,9 @@ fn the_add_ons_of_an_instance_are_pools_and_their_holders_assignments() {
     lines.push(holders(5, of_instance(&of_pro)));
     lines.push(holders(6, of_instance(&people(&[4, 9], None))));
     let run = Run::to_the_end(&wanted(), lines);
-    assert_eq!(run.stages(), [Stage::Users, Stage::Holders, Stage::Holders]);
+    // The accounts come with the answer about add-ons.
+    assert_eq!(run.stages(), [Stage::Holders, Stage::Holders]);
+    assert_eq!(run.batches[0].progress.stage, "accounts");
     assert_eq!((run.codes(), run.is_complete()), (vec![], true));
     assert_eq!(run.source().capabilities.add_ons, Capability::Yes);
     let pools = run.pools();
@@ -222,6 +224,21 @@ fn holders_that_are_refused_leave_the_other_add_ons_readable() {
     }
 }
 
+/// Asked for beside the add-ons, accounts are as good as not asked for where anything is wrong with them.
+#[test]
+fn a_first_page_with_something_wrong_is_asked_for_again() {
+    let rows = |ids: &[u64]| list(ids.iter().map(|id| row(*id)));
+    for wrong in [json(403, FORBIDDEN), json(200, "{}"), rows(&[4, 1]), rows(&[])] {
+        let mut lines = instance("18.9.1");
+        lines.insert(0, line(USERS, wrong));
+        lines.push(bought("[]"));
+        let run = Run::to_the_end(&wanted(), lines);
+        assert_eq!((run.codes(), run.is_complete(), run.ids()), (vec![], true, vec!["1", "4"]));
+        assert_eq!((run.stages(), run.batches[0].progress.stage), (vec![Stage::Users], "license"));
+        assert_eq!(run.batches[0].entries.len(), 2, "the source and the license");
+    }
+}
+
 /// A list that comes with an error beside it may lack rows, and is none.
 #[test]
 fn a_list_with_an_error_beside_it_is_not_believed() {
@@ -252,7 +269,7 @@ fn a_field_that_is_unknown_is_left_out_once_and_for_the_whole_run() {
     assert_eq!((run.codes(), run.is_complete()), (vec!["fields-not-known"], true));
     let asked: Vec<bool> = run.script.queries()[1..].iter().map(|body| body.contains("lastDuoActivityOn")).collect();
     assert_eq!(asked, [true, false, false, false]);
-    assert_eq!(run.places.iter().map(|place| place.unknown_of_holders).collect::<Vec<_>>(), [0, 0, 1, 1]);
+    assert_eq!(run.places.iter().map(|place| place.unknown_of_holders).collect::<Vec<_>>(), [0, 1, 1]);
     let after: Vec<bool> = run.script.queries()[1..].iter().map(|body| body.contains(r#""after":"p2""#)).collect();
     assert_eq!(after, [false, false, true, false]);
 }
