@@ -99,12 +99,12 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnect
 fn requests() {
     let stand_in = stand_in(Options::default());
     crate::support::runtime().block_on(async {
-        // The first page takes four.
+        // The opening takes four; without the first page of accounts, which the fifth is for, it does.
         let call = Tenant::new(&stand_in.url(), Limits { requests: 4, ..Limits::default() }).await.page(None).await;
         assert!(call.result.unwrap().is_ok());
         let call = Tenant::new(&stand_in.url(), Limits { requests: 3, ..Limits::default() }).await.page(None).await;
         assert!(matches!(call.result, Ok(Err(Failure::DeniedByHost(_)))), "{:?}", call.result);
-        assert_eq!((call.bill.requests.len(), call.bill.denials.len()), (3, 1));
+        assert_eq!((call.bill.requests.len(), call.bill.denials.len()), (3, 2));
         assert_eq!(call.bill.denials[0].code, DenialCode::RequestBudget);
         assert_eq!(call.last_failure.unwrap().words, "the limit requests = 3 of one call is used up");
     });
@@ -112,19 +112,22 @@ fn requests() {
 
 #[test]
 fn bytes_of_one_answer_and_of_all_answers() {
-    let stand_in = stand_in(Options::default());
+    let stand_in = StandIn::start(Options { users: 150, ..Options::default() });
     crate::support::runtime().block_on(async {
-        let free = Tenant::new(&stand_in.url(), Limits::default()).await.page(None).await.bill;
+        // The last page, and who is the newest: the opening can do without one of its answers.
+        let free = Tenant::new(&stand_in.url(), Limits::default()).await;
+        let cursor = free.page(None).await.result.unwrap().unwrap().next.unwrap();
+        let free = free.page(Some(&cursor)).await.bill;
         let bytes: Vec<u64> = free.requests.iter().map(|request| request.bytes).collect();
         let (largest, all) = (*bytes.iter().max().unwrap(), bytes.iter().sum::<u64>());
-        assert!(bytes.len() == 4 && largest > 0 && largest < all, "{bytes:?}");
+        assert!(bytes.len() == 2 && largest > 0 && largest < all, "{bytes:?}");
         let call = async |response_bytes, response_bytes_per_call| {
             let limits = Limits { response_bytes, response_bytes_per_call, ..Limits::default() };
-            Tenant::new(&stand_in.url(), limits).await.page(None).await
+            Tenant::new(&stand_in.url(), limits).await.page(Some(&cursor)).await
         };
         assert!(call(largest, all).await.result.unwrap().is_ok());
 
-        let cut = call(largest - 1, all).await;
+        let cut = call(largest - 1, Limits::default().response_bytes_per_call).await;
         assert!(matches!(cut.result, Ok(Err(_))), "{:?}", cut.result);
         let words = format!("the answer is larger than the limit response_bytes = {}", largest - 1);
         // The plugin sees an answer that breaks off, and asks three times again.
@@ -370,7 +373,7 @@ fn waits_of_a_run_together() {
     };
     // The plugin waits out a few by itself; what goes on for longer than one call may wait is the host's.
     let twice =
-        [lasting("license", 1, "rate-limit-json-retry"), lasting_for(8, "users", 2, "rate-limit-json-retry")].concat();
+        [lasting("license", 1, "rate-limit-json-retry"), lasting_for(4, "users", 2, "rate-limit-json-retry")].concat();
     let (result, waits) = run(twice.clone(), second * 2);
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(waits, [second, second]);

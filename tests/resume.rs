@@ -119,8 +119,8 @@ fn many_kills_in_a_row_still_end_whole() {
     for _ in 0..40 {
         let before = stand_in.gitlab.request_count();
         let mut child = collect(&stand_in, &resume).args(support::ONE_AT_ONCE).arg("--out").arg(&out).spawn();
-        // The fifth request is the first that can only come after a noted page.
-        kill_when(&mut child, || stand_in.gitlab.request_count() >= before + 5);
+        // The sixth request is the first that can only come after a noted page.
+        kill_when(&mut child, || stand_in.gitlab.request_count() >= before + 6);
         child.wait().unwrap();
         if out.exists() {
             break;
@@ -271,7 +271,7 @@ fn a_kill_while_finishing_is_finished_by_the_next_run() {
 fn settings(stand_in: &StandIn) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let resume = folder.path().join("place");
-    let faults = vec!["users@1=html".parse().unwrap()];
+    let faults = vec!["users@*=html".parse().unwrap()];
     let failing = StandIn::start(Options { users: USERS, faults, ..Options::default() });
     collect(&failing, &resume).run().assert_code(1);
     let text = std::fs::read_to_string(&resume).unwrap().replace(&failing.url(), &stand_in.url());

@@ -292,6 +292,12 @@ impl Walk {
         }
     }
 
+    /// Whether the walk has read the account that was the newest.
+    #[must_use]
+    pub fn is_behind_newest(&self) -> bool {
+        self.newest.zip(self.last_number()).is_some_and(|(newest, last)| newest <= last)
+    }
+
     fn last_number(&self) -> Option<u64> {
         self.last_id.as_ref()?.as_str().parse().ok()
     }
