@@ -88,6 +88,18 @@ fn two_lists_are_read_at_once_and_held_to_their_bounds() {
     assert!((value(&document, "share_429")).abs() < 1e-9);
 }
 
+/// What is asked beside the pages is little in a long reading of these two lists alone, and more in any other.
+#[test]
+fn long_lists_are_held_to_the_pages_that_they_have() {
+    let members = ["--set", "members=false"];
+    for (rows, settings, bound) in [("10000", &members[..], true), ("10000", &[], false), ("900", &members[..], false)]
+    {
+        let args = [&["--rows", rows, "--latency-ms", "1", "--rounds", "1"][..], settings].concat();
+        let (document, _) = bench("collect", "collect", &args);
+        assert_eq!(figure(&document, "ratio_to_pages")["bound"]["at_most"] == 1.3, bound, "{rows} {settings:?}");
+    }
+}
+
 #[test]
 fn without_latency_there_is_no_limit_to_compare_with() {
     let small = ["--rows", "600", "--latency-ms", "0", "--rounds", "1", "--concurrency", "2", "--rate-limit", "10000"];

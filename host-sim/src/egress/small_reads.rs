@@ -93,7 +93,7 @@ mod tests {
         let (mut other, _) = listener.accept().await.unwrap();
         let most = usize::try_from(MOST).unwrap();
         let sent = vec![7; 5 * most];
-        // All of it has come before anything is read.
+        // As much as the system takes has come before anything is read.
         let writing = tokio::spawn(async move { other.write_all(&sent).await.map(|()| other) });
         one.connection().readable().await.unwrap();
         let (mut buffer, mut all) = (vec![0; 10 * most], 0);

@@ -26,7 +26,8 @@ use crate::policy::limits::Limits;
 /// two sources of one tenant at the same time, under one ceiling of requests in flight. The stand-ins are a process of their own.
 /// Each round compares what was read with what is true on them; other numbers are an error.
 ///
-/// Bounds: wall time at most 1.3 of ⌈requests ÷ in flight⌉ × latency; 429s at most 1 % of the answers; connections to a server
+/// Bounds: wall time at most 1.3 of ⌈requests ÷ in flight⌉ × latency, and with --set members=false, from 10,000 rows on, of the same with
+/// the pages of the two lists alone; 429s at most 1 % of the answers; connections to a server
 /// at most as many as requests in flight, unless there is no latency; memory of a guest at most 16 MiB. With --flat: memory of the guests within 64 KiB, and
 /// that of the host within 10 %, however many people.
 ///
