@@ -95,7 +95,7 @@ impl Ahead {
             walk.guessed(!gaps.is_empty());
         }
         let endpoints: Vec<Option<Endpoint>> = gaps.iter().map(|gap| Some(endpoint(gap))).collect();
-        let between = match client.is_limited() || gaps.is_empty() {
+        let between = match client.is_limited() || client.is_late() || gaps.is_empty() {
             true => Vec::new(),
             false => send(client, &endpoints, &mut |_, _| None),
         };

@@ -293,9 +293,10 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
         }
         Found::Listed { role, groups, answer, .. } => {
             place.role = role;
-            place.others_unseen = role == OWNER && survey::tells_all(&groups);
+            let tells_all = survey::tells_all(&groups);
             let walk = Walk::by_number(GROUPS_PER_PAGE);
             take_list(&survey::first_groups(role), walk, &answer, groups, &mut place, page)?;
+            place.others_unseen = role == OWNER && tells_all && place.groups.is_none();
         }
         Found::Nothing => {
             return Err(Failure::Forbidden {

@@ -54,11 +54,11 @@ pub(super) fn take_first(
 ) {
     let found = ahead::found(answer, client.clock());
     let came = found.as_ref().map_or(0, |(_, rows)| rows.len());
-    let before = Before::of(place, page);
+    let (before, entries) = (Before::of(place, page), page.entries.len());
     let taken = take(client, (Asked::only(endpoint::Page::First), came, found), place, page);
     if taken.is_err() || page.doubtful {
         before.restore(place, page);
-    } else {
+    } else if page.entries.len() > entries {
         page.stage = STAGE;
     }
 }

@@ -75,6 +75,10 @@ pub const UNANSWERED: Result<Response, Refusal> =
 /// In a millisecond.
 const NANOSECONDS: u64 = 1_000_000;
 
+/// What a call takes before it ends with the pages that it has, in nanoseconds. A host ends it after 180 seconds, and each of the requests
+/// under way may take 60.
+const LONGEST: u64 = 75_000 * NANOSECONDS;
+
 /// In milliseconds.
 const SECOND: u64 = 1000;
 
@@ -154,6 +158,12 @@ impl<'a> Client<'a> {
     #[must_use]
     pub const fn is_limited(&self) -> bool {
         self.is_limited
+    }
+
+    /// Whether the call has taken so long that nothing more is asked for ahead.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.transport.now().saturating_sub(self.began) > LONGEST
     }
 
     /// How many requests are worth sending together: they keep the connections busy for a while, and the server takes
@@ -277,6 +287,8 @@ impl<'a> Client<'a> {
                     requests.push(request(self.settings, self.credential, ask));
                 }
             }
+            // What follows on something that is asked for again waits until all of that has gone well.
+            let holds = queue.iter().flatten().any(|turn| turn.tries > 0);
             let most = self.most_at_once();
             let at_once = usize::from(self.pace.at_once(most));
             let (settings, credential, clock, began) = (self.settings, self.credential, self.clock, self.began);
@@ -287,6 +299,7 @@ impl<'a> Client<'a> {
                     return Flow::Stop;
                 };
                 *sent = sent.saturating_add(1);
+                round.is_full |= at.saturating_sub(began) > LONGEST;
                 let fault = Fault::of(&answer, clock);
                 if let Some(Fault::Limited(seconds)) = fault {
                     round.limited = Some(seconds.max(round.limited.flatten()));
@@ -304,9 +317,10 @@ impl<'a> Client<'a> {
                     round.note(turn.place, &answer, unsent, &mut failed);
                     if let Some(endpoint) = done(turn.place, answer) {
                         let place = turn.place.saturating_add(1);
-                        let flow = round.flow(unsent, failed);
-                        let flow = match flow {
-                            Flow::GoOn => Flow::Also(Box::new(request(settings, credential, Ask::Get(&endpoint)))),
+                        let flow = match round.flow(unsent, failed) {
+                            Flow::GoOn if !holds => {
+                                Flow::Also(Box::new(request(settings, credential, Ask::Get(&endpoint))))
+                            }
                             // Sent when the rest is, if it is.
                             flow => flow,
                         };
@@ -392,7 +406,7 @@ struct Round {
     longest: u64,
     /// A 429, with the longest wait in seconds that one has asked for.
     limited: Option<Option<u32>>,
-    /// Whether the server takes no more, by what it says of itself.
+    /// Whether the server takes no more, by what it says of itself, or the call has taken long.
     is_full: bool,
     /// An answer after which nothing more is wanted.
     last_word: Option<Response>,

@@ -319,8 +319,8 @@ fn what_is_not_asked_for_ahead_any_more_has_no_answer() {
 fn what_follows_on_an_answer_is_asked_for_last() {
     for (limit, expected) in [
         (None, [1, 4, 2, 5, 3, 6]),
-        // What went wrong is asked for again with what follows on it, and then what was left.
-        (Some(bad_gateway()), [1, 4, 4, 5, 6, 2]),
+        // What went wrong is asked for again alone, and then all that was left.
+        (Some(bad_gateway()), [1, 4, 4, 5, 2, 6]),
     ] {
         let again = limit.into_iter().map(|answer| (path(4), answer));
         let mut script = Script::new(again.chain((1..=6).map(|number| (path(number), ok()))));
@@ -339,6 +339,24 @@ fn what_follows_on_an_answer_is_asked_for_last() {
         assert_eq!(numbers.take(6).collect::<Vec<u32>>(), expected);
         answered.sort_unstable();
         assert_eq!(answered, [0, 1, 2, 3, 4, 5].map(|place| (place, 200)));
+    }
+}
+
+/// A page of a slow instance takes half a minute: a call ends with what it has long before its host ends it.
+#[test]
+fn a_call_that_has_taken_long_asks_for_nothing_more_ahead() {
+    for (takes, expected) in [(75_000, 12), (75_001, 5)] {
+        let mut script = Script::new((1..=12).map(|number| (path(number), ok())));
+        script.wave_takes = takes;
+        let settings = settings("https://gitlab.example");
+        let mut client = Client::new(&settings, &Credential::Injected, &mut script, &CLOCK);
+        let asks: Vec<Option<Endpoint>> = pages(1..=12).into_iter().map(Some).collect();
+        let mut answered = 0;
+        client.ask_ahead(&asks, &mut |_, _| {
+            answered += 1;
+            None
+        });
+        assert_eq!((answered, client.is_late()), (expected, takes > 75_000));
     }
 }
 

@@ -7,9 +7,8 @@
 //! | requests under way at once | by one for each call, or for each window of known size, up to the settings | by half for a 429 |
 //! | requests in one window | by a fiftieth for each window that was used up | to nine tenths of what went well before a 429 |
 //!
-//! How many a window takes is learnt from a window that was seen from its beginning: after a wait, or where all requests of the
-//! run fit into the one whose end the server names. A server that has sent one of a few requests away, for whatever reason,
-//! is not a server with a small window.
+//! How many a window takes is learnt from a window that was seen from its beginning, after a wait. A server that has sent
+//! one request away, for whatever reason, is not a server with a small window.
 //!
 //! Where GitLab counts aloud (`RateLimit-Remaining` and `RateLimit-Reset`, on every answer of recent versions whose
 //! throttle is on), nothing is found out by being sent away: what remains is kept to.
@@ -23,9 +22,6 @@ use crate::transport::Response;
 
 /// Longest window of any of GitLab's throttles, in seconds.
 const LONGEST_WINDOW: u64 = 600;
-
-/// So many requests in a window say how many it takes.
-const MANY: u64 = 30;
 
 /// Length of a window where the server does not tell, in seconds: that of most of GitLab's throttles.
 const USUAL_WINDOW: u64 = 60;
@@ -114,14 +110,13 @@ impl Pace {
     /// One or more of the requests under way were sent away, for so many seconds if the server said.
     pub fn sent_away(&mut self, seconds: Option<u32>, settings: u8, now: u64) {
         self.at_once = (self.at_once(settings) / 2).max(1);
-        let wait = seconds.map_or(USUAL_WINDOW, u64::from).max(1);
-        self.not_before = now.saturating_add(wait);
-        let since = if self.since == 0 { now } else { self.since };
-        let is_one = seconds.is_some() && self.not_before - since <= USUAL_WINDOW && self.sent >= MANY;
-        if self.whole || is_one {
+        if self.whole {
             self.most = (self.sent.saturating_mul(9) / 10).max(1);
         }
+        let wait = seconds.map_or(USUAL_WINDOW, u64::from).max(1);
+        self.not_before = now.saturating_add(wait);
         // A server says how long its window still is. Its length is seen when it began with a wait for the one before.
+        let since = if self.since == 0 { now } else { self.since };
         self.length = self.length.max(self.not_before.saturating_sub(since).min(LONGEST_WINDOW));
         // A window that was cut off has not been used up.
         (self.since, self.sent) = (0, 0);
@@ -189,29 +184,6 @@ mod tests {
             // Little is left lying.
             assert!(sent * 10 >= limit * 30 * 8, "{limit}: {sent}");
         }
-    }
-
-    /// Only those that are under way when the first window ends are sent away, if the run began within it.
-    #[test]
-    fn the_first_window_tells_how_many_it_takes() {
-        for (limit, minutes) in [(60, 5), (300, 5), (600, 3)] {
-            let (sent, away) = run(limit, minutes);
-            assert!(away <= 4, "{limit}: {away} of {sent} were sent away");
-            assert!(sent * 10 >= limit * minutes * 8, "{limit}: {sent}");
-        }
-    }
-
-    /// One refusal among few requests has another cause, and one without an end, or with a far one, names no window.
-    #[test]
-    fn a_window_is_known_by_its_end_and_by_many_requests() {
-        let most = |sent: u64, age: u64, seconds: Option<u32>| {
-            let mut pace = Pace { since: NOW - age, sent, ..Pace::default() };
-            pace.sent_away(seconds, 4, NOW);
-            pace.most
-        };
-        assert_eq!(most(300, 40, Some(20)), 270);
-        assert_eq!((most(30, 10, Some(1)), most(29, 10, Some(1))), (27, 0));
-        assert_eq!((most(300, 40, Some(21)), most(300, 0, None), most(300, 1, None)), (0, 0, 0));
     }
 
     #[test]

@@ -47,7 +47,7 @@ const LEAST_SLACK: u8 = 4;
 pub struct Asked {
     /// Which.
     pub page: Page,
-    /// In a guess by id: the one that it begins behind.
+    /// In a page by id: the one that it begins behind.
     pub behind: Option<Id>,
     /// How many pages are to be asked for behind it, each when the one before has come.
     pub followers: usize,
@@ -247,6 +247,8 @@ impl Walk {
         let is_short = is_short(window, &next, next::per_page(response), came);
         let then = match next {
             Next::Numbered => Then::GoesOn,
+            // No number of rows says that the page was not cut off: by keyset the end is looked at once more.
+            Next::End if total.is_none() && !self.is_behind_newest() => Then::GoesOn,
             Next::End => self.done(total),
             // Not the answer of a list by number.
             Next::Cursor(_) | Next::NotSaid => Then::Broken(Break::NotTheEnd),

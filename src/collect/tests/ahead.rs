@@ -353,6 +353,23 @@ fn nobody_is_left_out_where_ids_lie_unevenly() {
     }
 }
 
+/// Beyond 10,000 rows GitLab tells no number of them, and a page that something has cut looks like the last one.
+#[test]
+fn a_cut_page_is_not_taken_for_the_end_of_a_list_without_a_number() {
+    for concurrency in [4, 6] {
+        let mut taken_for_whole = Vec::new();
+        for halved in 1..=120 {
+            let mut instance = Instance::new(1..=10_450);
+            instance.halved = halved;
+            let read = read(&mut instance, concurrency);
+            if read.complete && read.ids.len() < 10_450 {
+                taken_for_whole.push(halved);
+            }
+        }
+        assert_eq!(taken_for_whole, [0; 0], "{concurrency}");
+    }
+}
+
 /// Cursors that are not understood are used as they come; what was asked for beside the first page is in vain.
 #[test]
 fn a_cursor_of_another_form_is_not_guessed() {

@@ -5,7 +5,6 @@ use super::*;
 /// An owner of these groups.
 pub(super) fn owner(groups: &[u64]) -> Vec<Line> {
     let mut lines = vec![line("/api/v4/metadata", json(200, METADATA)), line("/api/v4/user", json(200, MEMBER))];
-    // Once to find out the role, and once to walk the list.
     lines.push(line(group_list(50, 1, 50), last(groups_of(groups.iter().copied()))));
     lines
 }

@@ -396,6 +396,21 @@ fn groups_are_listed_over_several_pages() {
     assert_eq!(run.stages().iter().filter(|stage| **stage == Stage::Groups).count(), 1);
 }
 
+/// Where more groups are listed behind these, nothing is said of those that are not among them.
+#[test]
+fn other_groups_are_looked_for_only_where_all_of_an_owners_are_known() {
+    let com = settings_of("gitlab.com", &[]);
+    for (count, next_page, looked_for) in [(20, "", true), (20, "2", false), (49, "", true), (50, "", false)] {
+        let mut script = Script::new([
+            line("/api/v4/metadata", json(200, METADATA)),
+            line("/api/v4/user", json(200, MEMBER)),
+            line(group_list(50, 1, 50), and_header(groups_of(1..=count), "x-next-page", next_page)),
+        ]);
+        let opening = collect(&com, &Credential::Injected, None, &mut script, &NOW).unwrap();
+        assert_eq!(place_in(&opening, &com).others_unseen, looked_for, "{count} {next_page}");
+    }
+}
+
 #[test]
 fn a_list_of_groups_that_ends_early_makes_the_run_partial() {
     let com = settings_of("gitlab.com", &[("add_ons", "false"), ("identity", "username")]);
