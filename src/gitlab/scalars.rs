@@ -80,17 +80,18 @@ impl Day {
     /// `YYYY-MM-DD`.
     #[must_use]
     pub fn text(self) -> String {
-        // Room for the time of a moment behind it.
-        let mut text = String::with_capacity("YYYY-MM-DDThh:mm:ssZ".len());
+        written(self.digits())
+    }
+
+    /// The same, not yet a text.
+    fn digits(self) -> [u8; 10] {
         let (year, month, day) = self.0.to_calendar_date();
         // A day is read from four digits, or is one of a clock: it has no sign.
         let year = year.unsigned_abs();
-        for half in [year / 100 % 100, year % 100] {
-            digits(&mut text, "", u8::try_from(half).unwrap_or(0));
-        }
-        digits(&mut text, "-", month.into());
-        digits(&mut text, "-", day);
-        text
+        let [c1, c2] = digits(u8::try_from(year / 100 % 100).unwrap_or(0));
+        let [y1, y2] = digits(u8::try_from(year % 100).unwrap_or(0));
+        let ([m1, m2], [d1, d2]) = (digits(month.into()), digits(day));
+        [c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2]
     }
 }
 
@@ -100,12 +101,15 @@ fn number(tens: u8, ones: u8) -> Option<u8> {
     (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
 }
 
-/// A number below 100 in two digits, behind what stands before it. The formatter of the standard library does the same in many times
-/// the instructions, and a page has hundreds of these.
-fn digits(out: &mut String, before: &str, number: u8) {
-    out.push_str(before);
-    out.push(char::from(b'0' + number / 10 % 10));
-    out.push(char::from(b'0' + number % 10));
+/// A number below 100 in two digits. The formatter of the standard library does the same in many times the instructions, and a page has
+/// hundreds of these.
+const fn digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10 % 10, b'0' + number % 10]
+}
+
+/// Digits and what stands between them, as a text.
+fn written<const N: usize>(digits: [u8; N]) -> String {
+    String::from_utf8(digits.to_vec()).unwrap_or_default()
 }
 
 /// Hours and minutes east or west of Greenwich.
@@ -181,13 +185,12 @@ impl Moment {
     /// `2026-02-03T06:41:10Z`.
     #[must_use]
     pub fn text(self) -> String {
-        let mut text = Day(self.0.date()).text();
+        let [c1, c2, y1, y2, dash, m1, m2, _, d1, d2] = Day(self.0.date()).digits();
         let (hour, minute, second) = self.0.to_hms();
-        for (separator, number) in [("T", hour), (":", minute), (":", second)] {
-            digits(&mut text, separator, number);
-        }
-        text.push('Z');
-        text
+        let ([h1, h2], [n1, n2], [s1, s2]) = (digits(hour), digits(minute), digits(second));
+        written([
+            c1, c2, y1, y2, dash, m1, m2, dash, d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z',
+        ])
     }
 
     /// Seconds since 1970; 0 before.

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | fuel | instructions of the guest, counted by an engine made for that; the same answers take the same fuel |
 //! | wasm | the time that the guest computes, as the bill has it: its code alone, with the bodies that it copies in and the records that it lays out |
-//! | native | the same crate, called as a function, with the same answers out of memory |
+//! | native | the same crate, called as a function, with the same answers out of memory; what it delivers is given back, as in the guest |
 //!
 //! All three walk a whole run, from the license to the last page: what comes once is divided among the pages. Answers are those of
 //! the stand-in, recorded once and replayed, so that no network and no stand-in is in any of the times.
