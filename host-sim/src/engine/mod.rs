@@ -27,7 +27,7 @@ pub use call::{CallError, CallOutcome};
 pub(crate) use state::State;
 use state::Table;
 
-use crate::admission::{Manifest, Refusal};
+use crate::admission::{Digest, Manifest, Refusal};
 use crate::code_cache::CodeCache;
 use crate::contract::PluginPre;
 use crate::policy::limits::{HOST_STACK, LimitError, Limits};
@@ -154,10 +154,9 @@ impl Engine {
     /// As [`Engine::load`]. What is wrong with an entry of the cache is no error: it is replaced.
     pub fn load_through(&self, bytes: &[u8], cache: Option<&CodeCache>) -> Result<Plugin, LoadError> {
         let started = Instant::now();
-        let manifest = Manifest::read(bytes, self.limits.component_bytes)?;
-        manifest.admit()?;
+        let (manifest, kept) = self.admitted(bytes, cache);
+        let manifest = manifest?;
         let fail = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
-        let kept = cache.and_then(|cache| cache.get(&self.engine, manifest.sha256));
         let from_cache = kept.is_some();
         let component = match kept {
             Some(component) => component,
@@ -176,6 +175,20 @@ impl Engine {
         let start = Start { from_cache, took: started.elapsed() };
         let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
         Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, ends: None, share: None })
+    }
+
+    /// Judges a component, and looks meanwhile for code that was kept of it: there is some only of what was admitted once, and none of
+    /// what is not admitted now is used.
+    fn admitted(&self, bytes: &[u8], cache: Option<&CodeCache>) -> (Result<Manifest, Refusal>, Option<Component>) {
+        let most = self.limits.component_bytes;
+        let cache = cache.filter(|_| bytes.len() <= most);
+        let look = || cache?.get(&self.engine, Digest::of(bytes));
+        std::thread::scope(|scope| {
+            let looking = cache.and_then(|_| std::thread::Builder::new().spawn_scoped(scope, look).ok());
+            let manifest = Manifest::read(bytes, most).and_then(|manifest| manifest.admit().map(|()| manifest));
+            // Where no thread could be had, one after the other. One that panicked has found nothing.
+            (manifest, looking.map_or_else(look, |thread| thread.join().ok().flatten()))
+        })
     }
 
     /// Compiles a component. One that the compiler panics over is one that does not compile.
