@@ -188,9 +188,7 @@ impl Moment {
         let [c1, c2, y1, y2, dash, m1, m2, _, d1, d2] = Day(self.0.date()).digits();
         let (hour, minute, second) = self.0.to_hms();
         let ([h1, h2], [n1, n2], [s1, s2]) = (digits(hour), digits(minute), digits(second));
-        written([
-            c1, c2, y1, y2, dash, m1, m2, dash, d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z',
-        ])
+        written([c1, c2, y1, y2, dash, m1, m2, dash, d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z'])
     }
 
     /// Seconds since 1970; 0 before.

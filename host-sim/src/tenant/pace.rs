@@ -94,6 +94,12 @@ impl Pace {
         act(&mut balance)
     }
 
+    /// What may be used at once, seconds.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> f64 {
+        self.with(|balance| balance.left)
+    }
+
     /// How long to wait until nothing is owed.
     fn wait(&self) -> Option<Duration> {
         if self.floor.is_quiet() {

@@ -42,7 +42,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Collections of each tenant in one round, one after another
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
     collections: u32,
     /// Milliseconds before every answer of a stand-in
     #[arg(long, value_name = "L", default_value_t = 0)]
