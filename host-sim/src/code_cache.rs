@@ -125,7 +125,8 @@ impl CodeCache {
         if !metadata.is_file() || !is_private(&metadata) {
             return None;
         }
-        let mut entry = Vec::with_capacity(usize::try_from(metadata.len().min(ENTRY_BYTES)).ok()?.saturating_add(1));
+        let mut entry = Vec::new();
+        entry.try_reserve_exact(usize::try_from(metadata.len().min(ENTRY_BYTES)).ok()?.saturating_add(1)).ok()?;
         file.take(ENTRY_BYTES).read_to_end(&mut entry).ok()?;
         let (head, code) = entry.split_at_checked(HEAD)?;
         if head != self::head(engine, digest, code) {

@@ -80,11 +80,11 @@ impl Day {
     /// `YYYY-MM-DD`.
     #[must_use]
     pub fn text(self) -> String {
-        written(self.digits())
+        written(self.bytes())
     }
 
     /// The same, not yet a text.
-    fn digits(self) -> [u8; 10] {
+    fn bytes(self) -> [u8; 10] {
         let (year, month, day) = self.0.to_calendar_date();
         // A day is read from four digits, or is one of a clock: it has no sign.
         let year = year.unsigned_abs();
@@ -156,7 +156,12 @@ impl Moment {
         if zone == b"Z" {
             return Some(Self(moment.assume_utc()));
         }
-        moment.assume_offset(offset(zone)?).checked_to_offset(UtcOffset::UTC).map(Self)
+        // A year before the first has no form.
+        moment
+            .assume_offset(offset(zone)?)
+            .checked_to_offset(UtcOffset::UTC)
+            .filter(|moment| moment.year() >= 0)
+            .map(Self)
     }
 
     /// A moment out of a date as HTTP headers have it, `Wed, 21 Oct 2026 07:28:00 GMT` (RFC 9110, section 5.6.7). The
@@ -185,7 +190,7 @@ impl Moment {
     /// `2026-02-03T06:41:10Z`.
     #[must_use]
     pub fn text(self) -> String {
-        let [c1, c2, y1, y2, dash, m1, m2, _, d1, d2] = Day(self.0.date()).digits();
+        let [c1, c2, y1, y2, dash, m1, m2, _, d1, d2] = Day(self.0.date()).bytes();
         let (hour, minute, second) = self.0.to_hms();
         let ([h1, h2], [n1, n2], [s1, s2]) = (digits(hour), digits(minute), digits(second));
         written([c1, c2, y1, y2, dash, m1, m2, dash, d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z'])
@@ -291,6 +296,8 @@ mod tests {
             "\"2026-02-03T00:00:00+99:00\"",
             "\"2026-02-03T+1:00:00Z\"",
             "\"2026-02-03T0é:00:00Z\"",
+            "\"0000-01-01T00:00:00+01:00\"",
+            "\"9999-12-31T23:59:59-01:00\"",
             "\"\"",
             "12",
         ] {

@@ -198,8 +198,8 @@ impl RogueServer {
     }
 }
 
-/// What a server has under way to a client that does not read, bytes. Elsewhere that is kept, and copied, by a machine of its own:
-/// megabytes for each connection would be charged to the client's processors here.
+/// What a server may have waiting on its own side for a client that does not read, bytes; the client's side has a buffer of its own. A server
+/// elsewhere copies that on processors of its own, and here, megabytes for each connection, on those of whoever measures the client.
 const SEND_BUFFER: u32 = 64 * 1024;
 
 fn listen() -> io::Result<TcpListener> {

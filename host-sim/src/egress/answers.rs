@@ -46,7 +46,7 @@ fn attempted(answer: &'static str) -> (Result<Response<WasiBody>, Error>, String
     let client = Arc::new(Client::new(&limits, policy, None).unwrap());
     let network = Network { client, access: Access { grant, injection: Some(injection) } };
     let ledger = Arc::new(Ledger::default());
-    let mut hooks = Hooks::new(Some(network), limits, Arc::clone(&ledger));
+    let mut hooks = Hooks::new(Some(network), limits, Arc::clone(&ledger), None);
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
     let request = Request::get(format!("{url}/")).header("accept-encoding", "gzip, br").body(body).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

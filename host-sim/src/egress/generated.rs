@@ -329,7 +329,7 @@ fn nothing_but_the_granted_origin_connects() {
                 return Ok(());
             };
             let ledger = Arc::new(Ledger::default());
-            let mut hooks = Hooks::new(Some(network.clone()), Arc::clone(&limits), Arc::clone(&ledger));
+            let mut hooks = Hooks::new(Some(network.clone()), Arc::clone(&limits), Arc::clone(&ledger), None);
             let answer = runtime.block_on(Box::into_pin(hooks.send_request(request, None, Box::new(async { Ok(()) }))));
             match answer {
                 Ok((response, _)) => {

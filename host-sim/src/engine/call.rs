@@ -133,8 +133,9 @@ impl Plugin {
         let opened_before = network.map_or(0, |network| network.client.connections_opened());
         let busy = Busy::default();
         // Making the store and clearing it away is done for the tenant, too, and is paid for by its next call.
-        let (mut store, made) =
-            timed(|| self.store(Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger)), busy.clone()));
+        let pace = self.share.as_ref().map(|share| share.pace());
+        let hooks = Hooks::new(network.cloned(), Arc::clone(limits), Arc::clone(&ledger), pace.clone());
+        let (mut store, made) = timed(|| self.store(hooks, busy.clone()));
 
         let call = async {
             let instance = match self.pre.instantiate_async(&mut store).await {
@@ -149,7 +150,6 @@ impl Plugin {
             };
             act(&instance, &mut store).await.map_err(|error| explain(&error, store.data(), limits))
         };
-        let pace = self.share.as_ref().map(|share| share.pace());
         let mut paced = Paced::watched(call, pace.clone(), busy.clone());
         let left = self.ends.map_or(Duration::MAX, |end| end.at.duration_since(tokio::time::Instant::now()));
         let result = tokio::time::timeout(limits.wall.min(left), &mut paced).await;

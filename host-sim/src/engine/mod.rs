@@ -41,13 +41,14 @@ const EPOCH: Duration = Duration::from_millis(2);
 /// space, not memory.
 pub const INSTANCES: u32 = 64;
 
-/// Memory that a slot keeps between two calls, bytes: of the linear memory, and of the tables. What a call writes fits in it, so that
-/// the next one has no page faults, which were an eighth of the time that the plugin computes.
-const KEPT: usize = 4 << 20;
-
-/// The same where the system does not tell which pages were written to, and all of it is overwritten after each call. What a short
-/// call writes fits in it.
-const KEPT_UNSEEN: usize = 512 << 10;
+/// Memory that a slot keeps between two calls, bytes: of the linear memory, and of the tables. It is overwritten in place; what lies behind
+/// it is given back to the system, and faults page by page when the next call writes there, which was an eighth of the time that the plugin
+/// computes. A call that begins with little memory pays for no more than that. A thousand tenants' calls go through all slots, and what
+/// each keeps stays with the process.
+///
+/// All of it, and not what the system says was written to (`PAGEMAP_SCAN`): that passes over pages that are swapped out or being moved
+/// at that moment, which the next call would find as they were (wasmtime, pull request 14357).
+const KEPT: usize = 3 << 19;
 
 /// What an engine does beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
@@ -117,10 +118,7 @@ impl Engine {
             },
             None => INSTANCES,
         };
-        // Linux 6.7 tells which pages were written to. Elsewhere an engine that wants to know cannot be made.
-        let engine = wasmtime::Engine::new(&configured(&limits, options, count, Enabled::Yes))
-            .or_else(|_| wasmtime::Engine::new(&configured(&limits, options, count, Enabled::No)))
-            .map_err(fail)?;
+        let engine = wasmtime::Engine::new(&configured(&limits, options, count)).map_err(fail)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker).map_err(fail)?;
         let ticking = engine.weak();
@@ -177,17 +175,22 @@ impl Engine {
         Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, ends: None, share: None })
     }
 
-    /// Judges a component, and looks meanwhile for code that was kept of it: there is some only of what was admitted once, and none of
-    /// what is not admitted now is used.
+    /// Judges a component, and looks meanwhile for code that was kept of it. None of what is not admitted now is used.
     fn admitted(&self, bytes: &[u8], cache: Option<&CodeCache>) -> (Result<Manifest, Refusal>, Option<Component>) {
         let most = self.limits.component_bytes;
         let cache = cache.filter(|_| bytes.len() <= most);
         let look = || cache?.get(&self.engine, Digest::of(bytes));
         std::thread::scope(|scope| {
-            let looking = cache.and_then(|_| std::thread::Builder::new().spawn_scoped(scope, look).ok());
+            let named = std::thread::Builder::new().name("code".to_owned());
+            let looking = cache.and_then(|_| named.spawn_scoped(scope, look).ok());
             let manifest = Manifest::read(bytes, most).and_then(|manifest| manifest.admit().map(|()| manifest));
-            // Where no thread could be had, one after the other. One that panicked has found nothing.
-            (manifest, looking.map_or_else(look, |thread| thread.join().ok().flatten()))
+            let kept = match looking {
+                // A thread that panicked has found nothing.
+                Some(thread) => thread.join().ok().flatten(),
+                // None could be had: one after the other.
+                None => manifest.is_ok().then(look).flatten(),
+            };
+            (manifest, kept)
         })
     }
 
@@ -217,9 +220,8 @@ impl Engine {
     }
 }
 
-/// The settings of an engine with so many instances, on a system that tells which pages were written to or does not.
-fn configured(limits: &Limits, options: EngineOptions, count: u32, written_pages: Enabled) -> Config {
-    let kept = if written_pages == Enabled::No { KEPT_UNSEEN } else { KEPT };
+/// The settings of an engine with so many instances.
+fn configured(limits: &Limits, options: EngineOptions, count: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(count)
         .total_core_instances(count.saturating_mul(4))
@@ -230,9 +232,9 @@ fn configured(limits: &Limits, options: EngineOptions, count: u32, written_pages
         .table_elements(limits.table_elements)
         // What a call wrote is overwritten instead of being given back to the system: two thirds of the time of a short call were
         // page faults and unmapping.
-        .linear_memory_keep_resident(kept)
-        .table_keep_resident(kept)
-        .pagemap_scan(written_pages);
+        .linear_memory_keep_resident(KEPT)
+        .table_keep_resident(KEPT)
+        .pagemap_scan(Enabled::No);
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
@@ -343,7 +345,9 @@ mod tests {
         NestedComponentSection, TypeBounds, TypeSection, ValType,
     };
 
-    use super::{Engine, EngineOptions, Limits, caught};
+    use wasmtime::{Instance, Store};
+
+    use super::{CodeCache, Digest, Engine, EngineOptions, KEPT, Limits, LoadError, caught, configured};
 
     /// So many components within each other, each of which instantiates the next three times; and a resource of the host that is dropped,
     /// by a function whose code has the place of the resource behind all instances.
@@ -383,5 +387,41 @@ mod tests {
         assert!(engine.compile(&unrolled(2)).is_ok());
         let refused = caught::<()>(|| panic!("a component that is none")).err().unwrap().to_string();
         assert_eq!(refused, "the plugin does not compile: the compiler cannot cope with it");
+    }
+
+    #[test]
+    fn a_component_is_refused_though_code_is_kept_of_it() {
+        let engine = Engine::new(Limits::default(), EngineOptions::default()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CodeCache::open(&folder.path().join("code")).unwrap();
+        let (bytes, digest) = (unrolled(2), Digest::of(&unrolled(2)));
+        cache.put(&engine.engine, digest, &engine.compile(&bytes).unwrap());
+        assert!(cache.get(&engine.engine, digest).is_some());
+        let refused = engine.load_through(&bytes, Some(&cache));
+        assert!(matches!(refused.err(), Some(LoadError::Refused(_))));
+    }
+
+    /// Also behind what a slot keeps, and at its end.
+    #[test]
+    fn nothing_is_left_in_a_slot() {
+        let engine = wasmtime::Engine::new(&configured(&Limits::default(), EngineOptions::default(), 1)).unwrap();
+        let (mut module, mut memories, mut exports) =
+            (Module::new(), wasm_encoder::MemorySection::new(), wasm_encoder::ExportSection::new());
+        let minimum = u64::try_from(3 * KEPT / 65_536).unwrap();
+        let limits =
+            wasm_encoder::MemoryType { minimum, maximum: None, memory64: false, shared: false, page_size_log2: None };
+        memories.memory(limits);
+        exports.export("memory", ExportKind::Memory, 0);
+        module.section(&memories).section(&exports);
+        let module = wasmtime::Module::new(&engine, module.finish()).unwrap();
+        for _ in 0..3 {
+            let mut store = Store::new(&engine, ());
+            let instance = Instance::new(&mut store, &module, &[]).unwrap();
+            let memory = instance.get_memory(&mut store, "memory").unwrap();
+            let bytes = memory.data_mut(&mut store);
+            assert_eq!(bytes.len(), 3 * KEPT);
+            assert!(bytes.iter().all(|byte| *byte == 0));
+            bytes.fill(0xa5);
+        }
     }
 }

@@ -50,7 +50,8 @@ impl Walk {
     /// [`BenchError`], when a call fails, which none of a recorded run did.
     pub fn run(&mut self) -> Result<(Records, Duration), BenchError> {
         let queues = self.answers.iter().map(|(asked, answers)| (asked.clone(), answers.clone().into()));
-        let mut network = Replayed { url: &self.url, queues: queues.collect(), now: 0, looking: Duration::ZERO };
+        let mut network =
+            Replayed { url: &self.url, queues: queues.collect(), now: 0, read: Vec::new(), looking: Duration::ZERO };
         let (mut taken, mut cursor) = (Duration::ZERO, None);
         loop {
             let started = Instant::now();
@@ -90,6 +91,8 @@ struct Replayed<'a> {
     url: &'a str,
     queues: HashMap<Asked, VecDeque<Response>>,
     now: u64,
+    /// Bodies that were copied.
+    read: Vec<Vec<u8>>,
     /// Time for finding answers, which is none of the plugin's.
     looking: Duration,
 }
@@ -104,9 +107,12 @@ impl Replayed<'_> {
         };
         let found = self.queues.get_mut(&asked).and_then(VecDeque::pop_front);
         self.looking += started.elapsed();
-        let kept = found.ok_or(TransportError::Unreachable(Unreachable::NoRoute))?;
+        let mut kept = found.ok_or(TransportError::Unreachable(Unreachable::NoRoute))?;
         // Whoever reads from a network copies the body once, which is the plugin's work on either side.
-        Ok(Response { body: kept.body.as_slice().to_vec(), ..kept })
+        let body = kept.body.as_slice().to_vec();
+        // Given back when all is over: it is none of the plugin's.
+        self.read.push(std::mem::replace(&mut kept.body, body));
+        Ok(kept)
     }
 }
 

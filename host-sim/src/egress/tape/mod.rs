@@ -266,7 +266,7 @@ mod tests {
             let grant = Grant::of(&[format!("POST {url}")], &[Origin::of_url(url).unwrap()]).unwrap();
             let network = Network { client, access: Access { grant, injection: None } };
             let ledger = Arc::new(Ledger::default());
-            let mut hooks = Hooks::new(Some(network), Arc::clone(&limits), Arc::clone(&ledger));
+            let mut hooks = Hooks::new(Some(network), Arc::clone(&limits), Arc::clone(&ledger), None);
             let body = Late(Box::pin(tokio::time::sleep(body))).boxed_unsync();
             let request =
                 Request::post(format!("{url}/")).header("content-type", "application/json").body(body).unwrap();
