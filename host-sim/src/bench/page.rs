@@ -11,7 +11,8 @@
 //!
 //! Guarantees: wasm and native read the same bytes and deliver as many records, in alternating rounds; the median of the rounds'
 //! ratios counts. Refuses to flatter: the native side is compiled with the highest level of optimisation
-//! (`[profile.dev.package.gitlab-seats]`), and lays out no records for a host.
+//! (`[profile.dev.package.gitlab-seats]`), and lays out no records for a host. It has the overflow checks and assertions of that profile,
+//! which the guest has not: they take a twentieth of its time.
 
 mod native;
 

@@ -28,8 +28,8 @@ use crate::tenant::pace::{Pace, Paced};
 
 /// What a request that is refused takes of its tenant's share of the processors. wasmtime hands over every answer by a task of its own, also
 /// one that is there at once, which is made, run and cleared away outside of what is timed: a plugin that asked a million times slowed
-/// others down by two thirds. Twice what a task was seen to take; `bench isolation` tells whether it is enough. Requests that are sent are
-/// as many as the limit `requests` allows, and their tasks are left out.
+/// others down by two thirds. The time is an estimate: no task was measured by itself, and with this one `bench isolation` finds that plugin
+/// contained. Requests that are sent are as many as the limit `requests` allows, and their tasks are left out.
 const HANDED_OVER: Duration = Duration::from_micros(4);
 
 /// Egress of one call.
