@@ -60,7 +60,7 @@ pub struct Options {
     pub seed: u64,
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
-    /// Wait before every answer, as a slow instance would.
+    /// Wait before every answer, as a slow instance would; exact to well below a millisecond.
     pub latency: Duration,
     /// Requests per window and token; the next is answered with 429. `None`: no limit, no `RateLimit-*` headers.
     pub rate_limit: Option<u32>,
