@@ -244,15 +244,17 @@ impl Walk {
 
     /// Keep the rows whose id is beyond the last one and beyond those before them.
     fn sift<T>(&mut self, rows: Vec<T>, id: &impl Fn(&T) -> &Id) -> Taken<T> {
-        let mut kept = Vec::with_capacity(rows.len());
+        let mut kept: Vec<T> = Vec::with_capacity(rows.len());
         let mut dropped = 0_u64;
         for row in rows {
-            if self.last_id.as_ref().is_some_and(|last| id(&row) <= last) {
+            if kept.last().map(id).or(self.last_id.as_ref()).is_some_and(|last| id(&row) <= last) {
                 dropped += 1;
             } else {
-                self.last_id = Some(id(&row).clone());
                 kept.push(row);
             }
+        }
+        if let Some(last) = kept.last() {
+            self.last_id = Some(id(last).clone());
         }
         self.rows = self.rows.saturating_add(length(kept.len()));
         self.dropped = self.dropped.saturating_add(dropped);

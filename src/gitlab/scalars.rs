@@ -37,6 +37,12 @@ impl Id {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The digits, kept.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
+    }
 }
 
 impl Ord for Id {

@@ -60,7 +60,7 @@ pub fn user(row: PersonRow, is_account_date: bool, level: IdentityLevel) -> User
             IdentityLevel::Full | IdentityLevel::Username => row.username,
             IdentityLevel::Pseudonym => format!("user-{}", row.id.as_str()),
         },
-        user_id: row.id.as_str().to_owned(),
+        user_id: row.id.into_text(),
         display_name: row.name.filter(|name| full && !name.is_empty()),
         email,
         email_kind,

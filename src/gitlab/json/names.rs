@@ -52,10 +52,17 @@ const fn place(length: usize, first: u8, last: u8) -> usize {
     (length + first as usize * 5 + last as usize * 11) % PLACES
 }
 
-/// Eight bytes at a time, where the standard library compares one by one on WebAssembly, in a function of its own.
+/// Eight bytes at a time, where the standard library compares one by one on WebAssembly, in a function of its own. What is left at
+/// the end is compared together with what stands before it.
 #[inline(always)]
 pub(super) fn is_same(name: &[u8], key: &[u8]) -> bool {
     if name.len() != key.len() {
+        return false;
+    }
+    let (Some(one), Some(other)) = (name.last_chunk::<8>(), key.last_chunk::<8>()) else {
+        return name.iter().zip(key).all(|(one, other)| one == other);
+    };
+    if u64::from_le_bytes(*one) != u64::from_le_bytes(*other) {
         return false;
     }
     let (mut name, mut key) = (name, key);
@@ -66,7 +73,7 @@ pub(super) fn is_same(name: &[u8], key: &[u8]) -> bool {
         }
         (name, key) = (names, keys);
     }
-    name.iter().zip(key).all(|(one, other)| one == other)
+    true
 }
 
 #[cfg(test)]
