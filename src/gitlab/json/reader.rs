@@ -460,25 +460,36 @@ impl<'a> Reader<'a> {
 /// How many bytes at the beginning are neither a quotation mark nor a backslash nor a control character.
 #[inline(never)]
 fn plain(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The lowest of the marked bytes is rightly marked, and those above may be by a carry: only it counts.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGH
-    }
     let mut rest = text;
     while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c)) | control;
+        let found = stops(*chunk);
         if found != 0 {
-            let within = usize::try_from(found.trailing_zeros() / 8).unwrap_or(0);
-            return text.len() - rest.len() + within;
+            return text.len() - rest.len() + usize::try_from(found.trailing_zeros() / 8).unwrap_or(0);
         }
         rest = after;
     }
+    plain_end(text, rest)
+}
+
+/// The same of less than eight bytes, at the end of what is read.
+#[cold]
+#[inline(never)]
+fn plain_end(text: &[u8], rest: &[u8]) -> usize {
     let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
     text.len() - rest.len() + rest.iter().position(stops).unwrap_or(rest.len())
+}
+
+/// A mark in each byte that a text stops at. The lowest of them is rightly marked, and those above may be by a carry: only it counts.
+#[inline(always)]
+const fn stops(chunk: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const fn zeros(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word & HIGH
+    }
+    let word = u64::from_le_bytes(chunk);
+    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c)) | control
 }
 
 /// A text with its escapes taken out; nothing where they make none, or it is no UTF-8.
