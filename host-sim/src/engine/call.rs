@@ -161,7 +161,7 @@ impl Plugin {
             Err(end.map_or_else(|| limit("wall", limits.wall), End::passed))
         });
 
-        let fuel = store.get_fuel().ok().map(|left| FUEL.saturating_sub(left));
+        let fuel = self.counts_fuel.then(|| store.get_fuel().ok()).flatten().map(|left| FUEL.saturating_sub(left));
         let state = store.data();
         let (guest, peak_memory) = (state.cpu.used(), state.memory.peak);
         // Before the bill is written: bodies that are still open write their record when they are dropped.
@@ -209,8 +209,9 @@ impl Plugin {
             state.memory.cross(hook);
             Ok(())
         });
-        // An error where the engine does not count it.
-        let _ = store.set_fuel(FUEL);
+        if self.counts_fuel {
+            let _ = store.set_fuel(FUEL);
+        }
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| Ok(CpuMeter::epoch(context)));
         store.set_hostcall_fuel(limits.hostcall_bytes);

@@ -70,6 +70,7 @@ pub struct Engine {
     /// So that a call waits where there is no instance for it, and does not fail.
     instances: Arc<Instances>,
     floor: Arc<Floor>,
+    counts_fuel: bool,
 }
 
 /// Why a plugin was not loaded.
@@ -135,7 +136,8 @@ impl Engine {
             .map_err(|error| EngineError::Machine(error.to_string()))?;
         let instances = Arc::new(Instances::new(count));
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Ok(Self { engine, linker, limits: Arc::new(limits), instances, floor: Arc::new(Floor::new(processors)) })
+        let floor = Arc::new(Floor::new(processors));
+        Ok(Self { engine, linker, limits: Arc::new(limits), instances, floor, counts_fuel: options.count_fuel })
     }
 
     /// Checks, compiles and links a component.
@@ -172,7 +174,18 @@ impl Engine {
             required.and_then(|required| required.max_initial_memory_size).map(|pages| pages.saturating_mul(65_536));
         let start = Start { from_cache, took: started.elapsed() };
         let (limits, instances) = (Arc::clone(&self.limits), Arc::clone(&self.instances));
-        Ok(Plugin { pre, manifest, initial_memory_bytes, start, limits, instances, ends: None, share: None })
+        let counts_fuel = self.counts_fuel;
+        Ok(Plugin {
+            pre,
+            manifest,
+            initial_memory_bytes,
+            start,
+            limits,
+            instances,
+            counts_fuel,
+            ends: None,
+            share: None,
+        })
     }
 
     /// Judges a component, and looks meanwhile for code that was kept of it. None of what is not admitted now is used.
@@ -281,6 +294,8 @@ pub struct Plugin {
     start: Start,
     limits: Arc<Limits>,
     instances: Arc<Instances>,
+    /// Whether the engine does: asked for what it does not count, it makes an error out of each call.
+    counts_fuel: bool,
     /// When whatever the calls belong to ends, if that is before a call's own limit.
     ends: Option<End>,
     /// Of the tenant whose calls these are; none for calls that are nobody's, such as those of a tool.
