@@ -24,6 +24,9 @@ use crate::tenant::Tenant;
 /// The field by which a plugin is told how many requests it may have in flight.
 const IN_FLIGHT: &str = "max_concurrency";
 
+/// What a record takes as a line, about, bytes.
+const LINE: usize = 320;
+
 /// A source to be read.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -213,23 +216,22 @@ fn limited(bill: &Bill) -> u64 {
 /// Counts what matters of the records, and writes them down as `collect` does.
 pub(super) struct Rows {
     out: Out,
-    /// A page is put together here, so that each leaves in one write.
-    page: Vec<u8>,
     pub(super) delivered: Delivered,
 }
 
 impl Rows {
     pub(super) fn to(out: Out) -> Self {
-        Self { out, page: Vec::new(), delivered: Delivered::default() }
+        Self { out, delivered: Delivered::default() }
     }
 }
 
 impl PageSink for Rows {
     fn page(&mut self, batch: &Batch) -> std::io::Result<()> {
-        self.page.clear();
+        // Put together, so that it leaves in one write; and not kept, since a thousand tenants wait with theirs for their next turn.
+        let mut page = Vec::with_capacity(batch.entries.len().saturating_mul(LINE));
         for record in records::of_batch(batch) {
-            serde_json::to_writer(&mut self.page, &record)?;
-            self.page.push(b'\n');
+            serde_json::to_writer(&mut page, &record)?;
+            page.push(b'\n');
         }
         for entry in &batch.entries {
             match entry {
@@ -238,7 +240,7 @@ impl PageSink for Rows {
                 _ => {}
             }
         }
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&self.page)
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&page)
     }
 }
 

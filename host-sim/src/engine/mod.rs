@@ -48,7 +48,7 @@ pub const INSTANCES: u32 = 64;
 ///
 /// All of it, and not what the system says was written to (`PAGEMAP_SCAN`): that passes over pages that are swapped out or being moved
 /// at that moment, which the next call would find as they were (wasmtime, pull request 14357).
-const KEPT: usize = 3 << 19;
+const KEPT: usize = 3 << 20;
 
 /// What an engine does beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
