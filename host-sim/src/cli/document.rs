@@ -79,7 +79,7 @@ impl Document {
                         "end",
                     ])?;
                 }
-                for row in allocation.rows(batch).allocation {
+                for row in allocation.rows(batch) {
                     csv.serialize(AllocationRow {
                         server: plain_cell(&row.server),
                         vendor: plain_cell(&row.vendor),
@@ -90,7 +90,7 @@ impl Document {
                 }
                 csv.flush()?;
             }
-            Self::Table { allocation, rows } => rows.extend(allocation.rows(batch).allocation),
+            Self::Table { allocation, rows } => rows.extend(allocation.rows(batch)),
         }
         Ok(())
     }
