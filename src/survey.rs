@@ -23,7 +23,7 @@ use crate::gitlab::endpoint::{Endpoint, Page, Window};
 use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
 use crate::gitlab::graphql::{Answer, QueryError};
 use crate::gitlab::queries::{self, Optional};
-use crate::gitlab::refusal::{Refusal, decode, read};
+use crate::gitlab::refusal::{Refusal, decode, page_of};
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::{self, Release};
 use crate::quoting::quoted;
@@ -219,7 +219,7 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
     let found = if settings.group.is_some() {
         decode::<Namespace>(first, clock).map(Found::Named)
     } else {
-        listed(first, clock).and_then(|(answer, groups)| {
+        page_of(first, clock).and_then(|(answer, groups)| {
             if !groups.is_empty() {
                 let mut left_out = Vec::new();
                 if let Some(maintained) = more.next().filter(|_| tells_all(&groups)) {
@@ -228,7 +228,7 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
                 return Ok(Found::Listed { role: OWNER, groups, answer, left_out });
             }
             let maintained = more.next().unwrap_or_else(|| client.ask(&maintained));
-            let (answer, groups) = listed(maintained, clock)?;
+            let (answer, groups) = page_of(maintained, clock)?;
             Ok(if groups.is_empty() {
                 Found::Nothing
             } else {
@@ -253,17 +253,9 @@ pub fn tells_all(groups: &[Namespace]) -> bool {
 
 /// Of the first groups of a Maintainer, those that are not `owned`; none where they cannot be read.
 pub fn others(maintained: Result<Response, Refusal>, owned: &dyn Fn(&Id) -> bool, clock: &dyn Clock) -> Vec<Namespace> {
-    let mut groups = listed(maintained, clock).map_or_else(|_| Vec::new(), |(_, groups)| groups);
+    let mut groups: Vec<Namespace> = page_of(maintained, clock).map_or_else(|_| Vec::new(), |(_, groups)| groups);
     groups.retain(|group| !owned(&group.id));
     groups
-}
-
-/// A list of groups, with the answer that it came in, without the body.
-fn listed(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<(Response, Vec<Namespace>), Refusal> {
-    let mut answer = answer?;
-    let groups = read(&answer, clock)?;
-    answer.body = Vec::new();
-    Ok((answer, groups))
 }
 
 /// Version, user and, for a test, token, together with some things more.

@@ -7,13 +7,12 @@
 //! Refuses to keep bodies: an answer is read when it comes, while others are under way.
 
 use super::Page;
-use crate::clock::Clock;
 use crate::cursor::Place;
 use crate::failure::Failure;
 use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{self, Endpoint};
 use crate::gitlab::entities::PersonRow;
-use crate::gitlab::refusal::{Refusal, read};
+use crate::gitlab::refusal::{Refusal, page_of};
 use crate::paging::Walk;
 use crate::paging::ahead::{Asked, Fit};
 use crate::paging::next::{Next, next};
@@ -166,18 +165,10 @@ fn send(
     found.resize_with(endpoints.len(), || None);
     client.ask_ahead(endpoints, &mut |place, answer| {
         let slot = found.get_mut(place)?;
-        let (_, rows) = slot.insert(self::found(answer, clock)).as_ref().ok()?;
+        let (_, rows) = slot.insert(page_of(answer, clock)).as_ref().ok()?;
         follow(place, rows)
     });
     found
-}
-
-/// The rows of an answer, if there are any.
-pub(super) fn found(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Found {
-    let mut answer = answer?;
-    let rows = read(&answer, clock)?;
-    answer.body = Vec::new();
-    Ok((answer, rows))
 }
 
 /// Whether a page by number was refused, or does not say how the list goes on.

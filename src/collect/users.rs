@@ -14,7 +14,7 @@ use crate::failure::{Explanation, Failure};
 use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{self, Endpoint, ROWS_PER_PAGE};
 use crate::gitlab::entities::PersonRow;
-use crate::gitlab::refusal::{Refusal, decode};
+use crate::gitlab::refusal::{Refusal, decode, page_of};
 use crate::paging::ahead::Asked;
 use crate::paging::{Break, Taken, Then};
 use crate::record::Entry;
@@ -52,7 +52,7 @@ pub(super) fn take_first(
     place: &mut Place,
     page: &mut Page,
 ) {
-    let found = ahead::found(answer, client.clock());
+    let found = page_of(answer, client.clock());
     let came = found.as_ref().map_or(0, |(_, rows)| rows.len());
     let (before, entries) = (Before::of(place, page), page.entries.len());
     let taken = take(client, (Asked::only(endpoint::Page::First), came, found), place, page);

@@ -138,6 +138,17 @@ pub fn decode<T: Read>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> 
     read(&answer?, clock)
 }
 
+/// The same of a page of a list, with the head of the answer, which says how the list goes on. The body is given back.
+///
+/// # Errors
+/// Whatever else came, or that nothing did.
+pub fn page_of<T: Read>(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<(Response, Vec<T>), Refusal> {
+    let mut answer = answer?;
+    let rows = read(&answer, clock)?;
+    answer.body = Vec::new();
+    Ok((answer, rows))
+}
+
 /// What a body is.
 pub(super) enum Content {
     /// JSON.
