@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{Endpoint, ROWS_PER_PAGE, Reach};
 use crate::gitlab::entities::{Membership, PersonRow};
-use crate::gitlab::refusal::{Refusal, read as read_answer};
+use crate::gitlab::refusal::{Refusal, page_of};
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::{Feature, has};
 use crate::paging::next::{Next, next, total};
@@ -151,12 +151,8 @@ fn deliver(
     let wanted = client.settings().members;
     let asked = parts.iter().take_while(|part| wanted && !part.rows.is_empty());
     let among: Vec<Endpoint> = asked.map(|part| members_among(group, &part.rows)).collect();
-    let mut answers: Vec<Found> = client
-        .ask_many(&among)
-        .into_iter()
-        .map(|answer| answer.and_then(|answer| Ok((read_answer(&answer, client.clock())?, answer))))
-        .map(|found| found.map(|(rows, answer)| (answer, rows)))
-        .collect();
+    let mut answers: Vec<Found> =
+        client.ask_many(&among).into_iter().map(|answer| page_of(answer, client.clock())).collect();
     // Up to the first whose answer says that GitLab is in trouble; the next call begins with that page. If it is the
     // first of several, it was too much at once.
     let in_trouble = |answer: &Found| answer.as_ref().is_err_and(|refusal| !can_be_left(refusal));
@@ -325,10 +321,8 @@ fn drill(
         let mut all = Vec::new();
         for reach in &reaches {
             let Some((answer, endpoint)) = answers.next() else { break };
-            let found =
-                answer.and_then(|answer| Ok((read_answer::<Vec<Membership>>(&answer, client.clock())?, answer)));
-            match found {
-                Ok((memberships, answer)) => {
+            match page_of::<Membership>(answer, client.clock()) {
+                Ok((answer, memberships)) => {
                     match ending(&answer, memberships.len()) {
                         Ending::Whole => {}
                         Ending::Cut => lost += 1,
