@@ -108,7 +108,8 @@ impl Instance {
     /// Answer a request, or never. `None`: close the connection without an answer.
     pub(crate) async fn answer(&self, number: u64, request: &Parts, body: &[u8]) -> Option<Answer> {
         if !self.options.latency.is_zero() {
-            // A thread's own wait: tokio's goes by the millisecond and up, and figures are compared at what was asked for.
+            // A thread's own wait: tokio's goes by the millisecond and up, and figures are compared at what was asked for. It does not
+            // stand still where tokio's clock does.
             futures_timer::Delay::new(self.options.latency).await;
         }
         let scenario = self.options.scenario;

@@ -210,6 +210,7 @@ impl Plugin {
             Ok(())
         });
         if self.counts_fuel {
+            // No error, as it is counted.
             let _ = store.set_fuel(FUEL);
         }
         store.set_epoch_deadline(1);

@@ -70,6 +70,7 @@ pub struct Engine {
     /// So that a call waits where there is no instance for it, and does not fail.
     instances: Arc<Instances>,
     floor: Arc<Floor>,
+    /// [`EngineOptions::count_fuel`].
     counts_fuel: bool,
 }
 

@@ -70,7 +70,7 @@ const ROWS: u8 = 2;
 /// Most keys of a row that are remembered.
 const KEYS: usize = 128;
 
-/// The keys of the rows so far, in their order: each as it is written, with its colon, and the slot that it belongs to. GitLab writes
+/// The keys of the rows so far, in their order: each as it is written, with blanks before it and its colon, and the slot that it belongs to. GitLab writes
 /// the keys of all rows in one order, so that the next one is compared with what is expected instead of being looked for.
 #[derive(Debug, Clone, Default)]
 struct Row<'a> {
@@ -431,8 +431,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// A key that is not the expected one: its slot. In a row it is remembered, and `next` is where it stands.
-    #[cold]
+    /// A key that is not the expected one: its slot. In a row it is remembered, with the blanks before it, and `next` is where it stands.
     #[inline(never)]
     fn unexpected(
         &mut self,
@@ -441,7 +440,6 @@ impl<'a> Reader<'a> {
         next: &mut usize,
         is_row: bool,
     ) -> Result<Option<usize>, Error> {
-        self.peek();
         let start = self.place;
         let (key, escaped) = self.key()?;
         let slot = if escaped { names.place(unescaped(key).unwrap_or_default().as_bytes()) } else { names.place(key) };

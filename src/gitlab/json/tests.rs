@@ -3,7 +3,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::super::{from_slice, is_cut_off};
+use super::super::{Names, from_slice, is_cut_off};
 use super::{DEEPEST, Kind, Reader, plain};
 
 const DOCUMENTS: [&str; 6] = [
@@ -24,6 +24,31 @@ fn expected(text: &[u8]) -> Option<Kind> {
 fn found(text: &[u8]) -> Option<Kind> {
     let mut reader = Reader::new(text);
     reader.skip().and_then(|_| reader.end()).err().map(|error| error.kind())
+}
+
+/// What each key is compared with is what stands there, so that a server that writes blanks is read no slower.
+#[test]
+fn keys_of_a_row_are_remembered_as_they_are_written() {
+    const NAMES: &Names = &Names::new(&["id", "username"]);
+    let row = |blank: &str| format!("{{{blank}\"id\":{blank}1,{blank}\"username\"{blank}:\"a\",{blank}\"other\":2}}");
+    for blank in ["", " ", "\n\t"] {
+        let text = format!("[{},{blank}{}]", row(blank), row(blank));
+        let mut reader = Reader::new(text.as_bytes());
+        let mut rows = Vec::new();
+        reader
+            .elements(&mut |reader| {
+                let (mut id, mut username) = (0_u64, String::new());
+                reader.object(NAMES, &mut [&mut id, &mut username])?;
+                rows.push((id, username));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(rows, [(1, "a".to_owned()), (1, "a".to_owned())]);
+        let keys: Vec<&[u8]> = reader.row.keys.iter().map(|(key, _)| *key).collect();
+        // Those behind the brace are passed over when it is looked for the other one.
+        let written = ["\"id\":".to_owned(), format!("{blank}\"username\"{blank}:"), format!("{blank}\"other\":")];
+        assert_eq!(keys, written.each_ref().map(String::as_bytes));
+    }
 }
 
 #[test]
