@@ -24,8 +24,11 @@ use crate::tenant::Tenant;
 /// The field by which a plugin is told how many requests it may have in flight.
 const IN_FLIGHT: &str = "max_concurrency";
 
-/// What a record takes as a line, about, bytes.
-const LINE: usize = 320;
+/// Lines are written when there are about so many bytes of them.
+const WRITE: usize = 64 << 10;
+
+/// Room for one line more, which most fit into, bytes.
+const LINE: usize = 1 << 10;
 
 /// A source to be read.
 #[derive(Debug, Clone)]
@@ -223,16 +226,26 @@ impl Rows {
     pub(super) fn to(out: Out) -> Self {
         Self { out, delivered: Delivered::default() }
     }
+
+    /// Whole lines.
+    fn write(&self, lines: &[u8]) -> std::io::Result<()> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(lines)
+    }
 }
 
 impl PageSink for Rows {
     fn page(&mut self, batch: &Batch) -> std::io::Result<()> {
-        // Put together, so that it leaves in one write; and not kept, since a thousand tenants wait with theirs for their next turn.
-        let mut page = Vec::with_capacity(batch.entries.len().saturating_mul(LINE));
+        // Put together, so that few writes are made; and no whole page, since a thousand tenants write theirs.
+        let mut lines = Vec::with_capacity(WRITE);
         for record in records::of_batch(batch) {
-            serde_json::to_writer(&mut page, &record)?;
-            page.push(b'\n');
+            serde_json::to_writer(&mut lines, &record)?;
+            lines.push(b'\n');
+            if lines.len() >= WRITE - LINE {
+                self.write(&lines)?;
+                lines.clear();
+            }
         }
+        self.write(&lines)?;
         for entry in &batch.entries {
             match entry {
                 Entry::User(_) => self.delivered.users += 1,
@@ -240,7 +253,7 @@ impl PageSink for Rows {
                 _ => {}
             }
         }
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&page)
+        Ok(())
     }
 }
 
