@@ -70,8 +70,9 @@ const ROWS: u8 = 2;
 /// Most keys of a row that are remembered.
 const KEYS: usize = 128;
 
-/// The keys of the rows so far, in their order: each as it is written, with blanks before it and its colon, and the slot that it belongs to. GitLab writes
-/// the keys of all rows in one order, so that the next one is compared with what is expected instead of being looked for.
+/// The keys of the rows so far, in their order: each as it is written, with blanks before it and its colon, and the slot that it
+/// belongs to. GitLab writes the keys of all rows in one order, so that the next one is compared with what is expected instead of
+/// being looked for.
 #[derive(Debug, Clone, Default)]
 struct Row<'a> {
     names: Option<&'static Names>,
@@ -358,12 +359,12 @@ impl<'a> Reader<'a> {
             self.place += 1;
             return Ok(true);
         }
-        self.ends(end)
+        self.goes_on_behind_blanks(end)
     }
 
-    /// The same, where no comma stands right here: whether one comes after blanks, or the end.
+    /// The same, where no comma stands right here: one may come behind blanks, or the end.
     #[inline(never)]
-    fn ends(&mut self, end: u8) -> Result<bool, Error> {
+    fn goes_on_behind_blanks(&mut self, end: u8) -> Result<bool, Error> {
         if self.take(b',') {
             Ok(true)
         } else if self.take(end) {
