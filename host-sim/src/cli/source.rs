@@ -13,7 +13,7 @@ use super::component::{AdmissionArgs, ComponentFile};
 use super::error::CommandError;
 use super::token::{KeyArgs, TokenArgs};
 use super::{limits, parse_setting, terminal};
-use crate::egress::{Recorder, Replay, Secret, Tape};
+use crate::egress::{Recorder, Replay, Secret, Tape, read_roots_ahead};
 use crate::engine::{Engine, EngineOptions};
 use crate::journey::JourneyError;
 use crate::journey::connection::{Connection, redact};
@@ -151,13 +151,14 @@ impl Source {
         if let Some(ceiling) = entered.max_concurrency {
             limits.in_flight = usize::from(ceiling);
         }
+        read_roots_ahead();
         let engine = Engine::new(limits.clone(), EngineOptions::default())?;
+        let plugin = component.load(&engine)?;
         let tenant = Tenant::new(&engine, limits, entered.network, entered.ca_file.as_deref())?;
         let tenant = match &entered.tape {
             Some(tape) => tenant.with_tape(tape.clone()),
             None => tenant,
         };
-        let plugin = component.load(&engine)?;
         let descriptor = tenant.plugin(&plugin).describe().await.result?;
         let mut settings = entered.settings;
         // A plugin that has the field is told, so that it does not ask for more than the host lets pass.

@@ -51,7 +51,7 @@ pub use sealed::{KeyError, Owner, SealError, Sealed, SealingKey};
 pub use secret::{Secret, SecretError};
 pub(crate) use tape::RecordedAnswer;
 pub use tape::{Recorder, Replay, ReplayError, Tape};
-pub use tls::TlsError;
+pub use tls::{TlsError, read_roots_ahead};
 
 use std::sync::Arc;
 

@@ -69,6 +69,15 @@ fn system_roots() -> RootCertStore {
     roots
 }
 
+/// Begins to read the system's roots, while whoever is about to go to the network gets something else done: they are hundreds of files on
+/// some systems, and milliseconds. The first client waits for what is left of that.
+pub fn read_roots_ahead() {
+    let reading = std::thread::Builder::new().name("roots".to_owned());
+    if let Err(error) = reading.spawn(|| SYSTEM.at(Instant::now(), system_roots)) {
+        tracing::debug!(target: "egress", %error, "the roots are read when they are needed");
+    }
+}
+
 /// The system's roots, read at most a minute ago, and those of `ca_file` (PEM) beside them. TLS 1.2 and 1.3.
 ///
 /// A machine without system roots is no error here: plain loopback works, and a TLS server is then refused by name.

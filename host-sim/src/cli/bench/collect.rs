@@ -16,7 +16,7 @@ use crate::cli::error::CommandError;
 use crate::cli::parse_setting;
 use crate::cli::terminal::ProgressLine;
 use crate::collection::Observer;
-use crate::egress::Secret;
+use crate::egress::{Secret, read_roots_ahead};
 use crate::engine::{Engine, Plugin};
 use crate::policy::limits::Limits;
 
@@ -148,6 +148,7 @@ pub(super) async fn in_flight(component: &ComponentFile, asked: Option<u16>) -> 
 
 /// An engine with so many requests in flight for each tenant, and the plugin in it.
 pub(super) fn loaded(component: &ComponentFile, in_flight: u16) -> Result<(Engine, Plugin), CommandError> {
+    read_roots_ahead();
     let engine = reading::engine(in_flight)?;
     let plugin = component.load(&engine)?;
     Ok((engine, plugin))
