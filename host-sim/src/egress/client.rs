@@ -2,7 +2,7 @@
 //!
 //! Pool, TLS sessions and in-flight ceiling are the tenant's own, so that no connection-bound state of a server crosses
 //! from one tenant to another. HTTP/1.1 only: the head of a response is then bounded by two numbers, and requests in
-//! flight are connections, which are bounded too.
+//! flight are connections, of which each server has as many at most, idle ones included.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Client {
         resolver: &Arc<dyn Resolve>,
         pace: Option<Arc<Pace>>,
     ) -> Result<Self, TlsError> {
-        let tcp = CheckedTcp::new(network, resolver, limits.lookups, limits.connect);
+        let tcp = CheckedTcp::new(network, resolver, limits.lookups, limits.in_flight, limits.connect);
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(tls::config(ca_file)?)
             .https_or_http()

@@ -1,10 +1,11 @@
 //! Making connections: to checked addresses, within one deadline, counted.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -101,6 +102,26 @@ impl Service<Name> for CheckedResolver {
     }
 }
 
+/// How many connections to one server there may be, idle ones included: as many as requests in flight.
+///
+/// The client below opens a connection when it finds none that is free, and one whose answer was read to its end just now is on its way
+/// back for a moment. Without a bound that is one connection more each time; with it, whoever finds none waits for that one.
+#[derive(Debug)]
+struct Rooms {
+    of_each: usize,
+    servers: Mutex<HashMap<(bool, String), Arc<Semaphore>>>,
+}
+
+impl Rooms {
+    /// The places of the server of this URI. As many servers as the tenant's sources may name are kept.
+    fn of(&self, uri: &Uri) -> Arc<Semaphore> {
+        let authority = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase()).unwrap_or_default();
+        let server = (uri.scheme() == Some(&Scheme::HTTPS), authority);
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(servers.entry(server).or_insert_with(|| Arc::new(Semaphore::new(self.of_each))))
+    }
+}
+
 /// TCP to addresses that were checked, which for a host that is an address happens here too: the connector underneath
 /// asks no resolver for those.
 #[derive(Debug, Clone)]
@@ -108,11 +129,18 @@ pub(super) struct CheckedTcp {
     policy: NetworkPolicy,
     plain: HttpConnector<CheckedResolver>,
     encrypted: HttpConnector<CheckedResolver>,
+    rooms: Arc<Rooms>,
 }
 
 impl CheckedTcp {
-    /// With room for so many look-ups at once.
-    pub(super) fn new(policy: NetworkPolicy, resolver: &Arc<dyn Resolve>, lookups: usize, timeout: Duration) -> Self {
+    /// With room for so many look-ups at once, and so many connections to each server.
+    pub(super) fn new(
+        policy: NetworkPolicy,
+        resolver: &Arc<dyn Resolve>,
+        lookups: usize,
+        connections: usize,
+        timeout: Duration,
+    ) -> Self {
         let room = Arc::new(Semaphore::new(lookups.clamp(1, Semaphore::MAX_PERMITS)));
         let connector = |loopback_only| {
             let allowed = Allowed { policy, loopback_only };
@@ -123,7 +151,8 @@ impl CheckedTcp {
             tcp.set_connect_timeout(Some(timeout));
             tcp
         };
-        Self { policy, plain: connector(true), encrypted: connector(false) }
+        let rooms = Rooms { of_each: connections.clamp(1, Semaphore::MAX_PERMITS), servers: Mutex::default() };
+        Self { policy, plain: connector(true), encrypted: connector(false), rooms: Arc::new(rooms) }
     }
 }
 
@@ -146,13 +175,15 @@ impl Service<Uri> for CheckedTcp {
         if let Some(address) = literal.filter(|address| !allowed.allows(*address)) {
             return Box::pin(std::future::ready(Err(ConnectError::AddressProhibited { name, address }.into())));
         }
+        let room = self.rooms.of(&uri);
         let connecting = if loopback_only { self.plain.call(uri) } else { self.encrypted.call(uri) };
         Box::pin(async move {
+            let room = room.acquire_owned().await?;
             let connection = connecting.await?.into_inner();
             // The last word, whatever happened before: who is at the other end. Nothing was sent yet.
             let address = connection.peer_addr()?.ip();
             if allowed.allows(address) {
-                Ok(TokioIo::new(SmallReads::of(connection)))
+                Ok(TokioIo::new(SmallReads::of(connection, room)))
             } else {
                 Err(ConnectError::AddressProhibited { name, address }.into())
             }
@@ -198,7 +229,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
     use std::collections::VecDeque;
     use std::sync::{Arc, Mutex};
@@ -276,7 +307,7 @@ mod tests {
         let (mut asked, answers) = (slow.asked.subscribe(), Arc::clone(&slow.answers));
         let resolver: Arc<dyn Resolve> = slow;
         // Both ways of the client, with and without TLS, have room together.
-        let tcp = CheckedTcp::new(NetworkPolicy::default(), &resolver, 3, Duration::from_secs(5));
+        let tcp = CheckedTcp::new(NetworkPolicy::default(), &resolver, 3, 20, Duration::from_secs(5));
         let connect = async |number: usize| {
             let scheme = if number.is_multiple_of(2) { "http" } else { "https" };
             let connecting = tcp.clone().call(format!("{scheme}://gitlab.example.com/").parse().unwrap());
@@ -294,6 +325,31 @@ mod tests {
         assert_eq!(*asked.borrow(), 5);
     }
 
+    /// Whoever finds no connection waits where there are as many as may be, and gets a place when one is closed.
+    #[tokio::test]
+    async fn connections_to_a_server_are_bounded() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let policy = NetworkPolicy { loopback: true, private: false };
+        let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
+        let mut tcp = CheckedTcp::new(policy, &resolver, 1, 2, Duration::from_secs(5));
+        let mut connect = |listener: &tokio::net::TcpListener, host: &str| {
+            let port = listener.local_addr().unwrap().port();
+            tcp.call(format!("http://{host}:{port}/").parse().unwrap())
+        };
+        let (first, _second) = (connect(&listener, "LOCALHOST").await, connect(&listener, "localhost").await.unwrap());
+        let mut third = connect(&listener, "localhost");
+        // Another server has places of its own; by the time that it is connected, a third to the first one would have been, too.
+        let another = connect(&other, "localhost");
+        tokio::select! {
+            biased;
+            _ = &mut third => panic!("a third connection"),
+            connected = another => drop(connected.unwrap()),
+        }
+        drop(first);
+        third.await.unwrap();
+    }
+
     /// No resolver is asked for a host that is an address, so it has to be checked without one.
     #[tokio::test]
     async fn an_address_in_place_of_a_name_is_checked_too() {
@@ -301,7 +357,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let connect = async |policy, host: &str| {
             let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
-            let mut tcp = CheckedTcp::new(policy, &resolver, 1, Duration::from_secs(5));
+            let mut tcp = CheckedTcp::new(policy, &resolver, 1, 1, Duration::from_secs(5));
             let outcome = tcp.call(format!("http://{host}:{port}/").parse().unwrap()).await;
             outcome.err().map(|error| error.to_string())
         };

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Most bytes of one read: a byte less than the buffer in which hyper's growth is to end. Each read of a body goes to the guest by
 /// itself, so that smaller ones cost time.
@@ -18,19 +19,24 @@ const MOST: u64 = (16 << 10) - 1;
 
 /// A TCP connection, of which no read takes more than [`MOST`].
 #[derive(Debug)]
-pub(super) struct SmallReads(Take<TcpStream>);
+pub(super) struct SmallReads {
+    connection: Take<TcpStream>,
+    /// Held until the connection is closed.
+    _room: OwnedSemaphorePermit,
+}
 
 impl SmallReads {
-    pub(super) fn of(connection: TcpStream) -> Self {
-        Self(connection.take(MOST))
+    /// Of a connection that takes one of its server's places.
+    pub(super) fn of(connection: TcpStream, room: OwnedSemaphorePermit) -> Self {
+        Self { connection: connection.take(MOST), _room: room }
     }
 
     pub(super) fn connection(&self) -> &TcpStream {
-        self.0.get_ref()
+        self.connection.get_ref()
     }
 
     fn writer(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
-        Pin::new(self.get_mut().0.get_mut())
+        Pin::new(self.get_mut().connection.get_mut())
     }
 }
 
@@ -40,8 +46,8 @@ impl AsyncRead for SmallReads {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.set_limit(MOST);
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        self.connection.set_limit(MOST);
+        Pin::new(&mut self.connection).poll_read(context, buffer)
     }
 }
 
@@ -81,15 +87,19 @@ impl Connection for SmallReads {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use std::sync::Arc;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Semaphore;
 
     use super::{MOST, SmallReads};
 
     #[tokio::test]
     async fn no_read_fills_a_buffer_and_none_is_the_last() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut one = SmallReads::of(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let room = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let mut one = SmallReads::of(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap(), room);
         let (mut other, _) = listener.accept().await.unwrap();
         let most = usize::try_from(MOST).unwrap();
         let sent = vec![7; 5 * most];
