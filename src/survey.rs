@@ -11,7 +11,8 @@
 //! | groups with role 40 | Maintainer on GitLab.com | a lower bound |
 //!
 //! Guarantees: what decides is what GitLab answers, not the name of a role. `/user` says `is_admin` to an administrator
-//! whom Admin Mode stops; `/users` answers 200 with less in it. Each question is asked once.
+//! whom Admin Mode stops; `/users` answers 200 with less in it. What was answered is not asked
+//! again; what a run asked for in the hope that it is wanted, and did not get, is asked for when it is.
 //!
 //! Refuses nothing: each answer is kept with the refusal that came in its place.
 
@@ -19,16 +20,18 @@ use crate::clock::Clock;
 use crate::configuration::settings::{Deployment, Settings};
 use crate::failure::Explanation;
 use crate::gitlab::client::{Ask, Client, UNANSWERED};
-use crate::gitlab::endpoint::{Endpoint, Page, Window};
-use crate::gitlab::entities::{CurrentUser, License, Metadata, Namespace, PersonRow, Things, TokenSelf};
-use crate::gitlab::graphql::{Answer, QueryError};
+use crate::gitlab::endpoint::{Endpoint, Page, ROWS_PER_PAGE, Window};
+use crate::gitlab::entities::{
+    CurrentUser, License, Metadata, Namespace, PersonRow, Purchase, Subscription, Things, TokenSelf,
+};
+use crate::gitlab::graphql::{self, Answer, QueryError};
 use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::{Refusal, decode, page_of};
 use crate::gitlab::scalars::Id;
 use crate::gitlab::versions::{self, Release};
 use crate::quoting::quoted;
 use crate::seats;
-use crate::transport::Response;
+use crate::transport::{Response, TransportError, Unreachable};
 
 /// Role of an owner of a group.
 pub const OWNER: u16 = 50;
@@ -47,13 +50,55 @@ pub const GROUPS_PER_PAGE: u8 = crate::paging::MEDIUM;
 pub struct Identity {
     /// Version and edition.
     pub metadata: Result<Metadata, Refusal>,
-    /// The token's user.
-    pub user: Result<CurrentUser, Refusal>,
+    /// The token's user. A run asks only where nothing else that it asks proves that GitLab takes the token.
+    pub user: Option<Result<CurrentUser, Refusal>>,
     /// The token; asked for by `test` only.
     pub token: Option<Result<TokenSelf, Refusal>>,
 }
 
+/// In place of a user who was not asked for. `test`, which shows what came in place of the user, always asks.
+static NOT_ASKED: Refusal = Refusal::NoAnswer(TransportError::Unreachable(Unreachable::Other));
+
 impl Identity {
+    /// The token's user.
+    ///
+    /// # Errors
+    /// What came in its place.
+    pub fn user(&self) -> Result<&CurrentUser, &Refusal> {
+        self.user.as_ref().map_or(Err(&NOT_ASKED), Result::as_ref)
+    }
+
+    /// With the answer of `/metadata`, and what more was asked for.
+    fn of(
+        client: &mut Client<'_>,
+        mut metadata: Result<Metadata, Refusal>,
+        user: Option<Result<CurrentUser, Refusal>>,
+        token: Option<Result<TokenSelf, Refusal>>,
+    ) -> Self {
+        // Before 15.2 only the older of the two endpoints is there.
+        if metadata == Err(Refusal::NoSuchEndpoint) {
+            metadata = decode(client.ask(&Endpoint::Version), client.clock());
+        }
+        let mut identity = Self { metadata, user, token };
+        let metadata = &identity.metadata;
+        if metadata.as_ref().is_ok_and(|metadata| metadata.version.is_none()) || metadata.as_ref().is_err_and(hides) {
+            // Who answers as GitLab does for the user is GitLab, and something before it hides its version.
+            let is_gitlab = identity.know_user(client).is_ok();
+            identity.metadata = match identity.metadata {
+                metadata if is_gitlab => Ok(metadata.unwrap_or_default()),
+                Ok(_) => Err(Refusal::another_service()),
+                refused => refused,
+            };
+        }
+        identity
+    }
+
+    /// Ask for the user, unless it is known already.
+    fn know_user(&mut self, client: &mut Client<'_>) -> Result<&CurrentUser, &Refusal> {
+        let clock = client.clock();
+        self.user.get_or_insert_with(|| decode(client.ask(&Endpoint::CurrentUser), clock)).as_ref()
+    }
+
     /// Whether the code is that of the Enterprise Edition; before 15.6 only the version tells.
     fn says_enterprise(&self) -> bool {
         self.metadata.as_ref().is_ok_and(|metadata| {
@@ -91,6 +136,18 @@ pub struct Instance {
     pub licensing: Result<Licensing, Refusal>,
     /// One row of `/users`; asked for where something can be read of it.
     pub row: Option<Result<Option<PersonRow>, Refusal>>,
+    /// What a run asked for beside, where it wants add-ons.
+    pub beside: Option<Beside>,
+}
+
+/// What most runs need next, asked for before it is known whether this one does: for administrators of a licensed Enterprise Edition of
+/// today. For others it may be in vain, and is not missed where it did not come.
+#[derive(Debug)]
+pub struct Beside {
+    /// The add-ons, where the query brought all that it asked for; otherwise they are to be asked for alone.
+    pub purchases: Option<Vec<Purchase>>,
+    /// The first page of accounts.
+    pub accounts: Result<(Response, Vec<PersonRow>), Refusal>,
 }
 
 impl Instance {
@@ -98,7 +155,7 @@ impl Instance {
     /// it, to a token without the scope (15.8+). A refused list, or a token that has the scope, has another cause.
     #[must_use]
     pub fn is_stopped_by_admin_mode(&self) -> bool {
-        let is_admin = self.identity.user.as_ref().is_ok_and(|user| user.is_admin == Some(true));
+        let is_admin = self.identity.user().is_ok_and(|user| user.is_admin == Some(true));
         let scopes = self.identity.token.as_ref().and_then(|token| token.as_ref().ok()?.scopes.as_ref());
         let has_scope = scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == "admin_mode"));
         let row = self.row.as_ref().and_then(|row| row.as_ref().ok()?.as_ref());
@@ -131,10 +188,21 @@ pub enum For {
 /// Ask a self-managed instance.
 pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
     let clock = client.clock();
-    let (identity, more) = identity(client, &[&Endpoint::License], purpose);
-    let license = more.into_iter().next().unwrap_or(UNANSWERED);
-    let licensing = match decode::<Option<License>>(license, clock) {
-        Ok(Some(license)) if license == License::default() => Err(Refusal::another_service()),
+    let (identity, license, beside) = if purpose == For::Collect && client.settings().add_ons {
+        let (license, metadata, beside) = look_ahead(client);
+        let license = read_license(license, clock);
+        let metadata = match (metadata, &license) {
+            (Some(metadata), _) => Ok(metadata),
+            // Whoever does not answer, or takes no token, is not asked for more.
+            (None, Err(refusal)) if !hides(refusal) => Err(refusal.clone()),
+            (None, _) => decode(client.ask(&Endpoint::Metadata), clock),
+        };
+        (Identity::of(client, metadata, None, None), license, Some(beside))
+    } else {
+        let (identity, more) = identity(client, &[Ask::Get(&Endpoint::License)], purpose == For::Test, purpose);
+        (identity, read_license(more.into_iter().next().unwrap_or(UNANSWERED), clock), None)
+    };
+    let licensing = match license {
         Ok(Some(license)) => Ok(Licensing::Read(license)),
         Ok(None) => Ok(Licensing::None),
         // An Enterprise Edition has the endpoint: something else has answered.
@@ -142,13 +210,20 @@ pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
         Err(Refusal::NotAllowed) => Ok(Licensing::Hidden(None)),
         Err(refusal) => Err(refusal),
     };
-    let mut instance = Instance { identity, licensing, row: None };
-    if instance.identity.user.is_err() || instance.licensing.is_err() {
+    let mut instance = Instance { identity, licensing, row: None, beside };
+    // GitLab answers for its license to an effective administrator only, which says all that a run needs to know of the caller.
+    let is_admin = matches!(instance.licensing, Ok(Licensing::Read(_) | Licensing::None));
+    let needs_user = purpose == For::Test || !is_admin && instance.licensing.is_ok();
+    if needs_user && instance.identity.know_user(client).is_err() || instance.licensing.is_err() {
         return instance;
     }
-    if purpose == For::Test || matches!(instance.licensing, Ok(Licensing::Hidden(_) | Licensing::Community)) {
-        let rows = client.ask(&Endpoint::Users { page: Page::First, per_page: 1 });
-        instance.row = Some(decode::<Vec<PersonRow>>(rows, clock).map(|rows| rows.into_iter().next()));
+    if purpose == For::Test || !is_admin {
+        instance.row = Some(match instance.beside.as_ref().map(|beside| &beside.accounts) {
+            Some(Ok((_, rows))) => Ok(rows.first().cloned()),
+            // Sent away, it goes on with nothing.
+            Some(Err(refusal @ Refusal::TooOften(_))) => Err(refusal.clone()),
+            _ => decode::<Vec<PersonRow>>(client.ask(&first_accounts(1)), clock).map(|rows| rows.into_iter().next()),
+        });
     }
     if let Ok(Licensing::Hidden(seen)) = &mut instance.licensing {
         let mut optional = Optional::default();
@@ -169,6 +244,30 @@ pub fn instance(client: &mut Client<'_>, purpose: For) -> Instance {
     instance
 }
 
+/// The license, if there is one.
+fn read_license(answer: Result<Response, Refusal>, clock: &dyn Clock) -> Result<Option<License>, Refusal> {
+    let license = decode(answer, clock)?;
+    if license == Some(License::default()) { Err(Refusal::another_service()) } else { Ok(license) }
+}
+
+/// The license, version and edition if they were told, and what comes beside.
+fn look_ahead(client: &mut Client<'_>) -> (Result<Response, Refusal>, Option<Metadata>, Beside) {
+    let (query, accounts) = (queries::opening(), first_accounts(ROWS_PER_PAGE));
+    let asks = [Ask::Get(&Endpoint::License), Ask::HopedQuery(&query), Ask::Hoped(&accounts)];
+    let mut answers = client.send(&asks).into_iter();
+    let mut next = || answers.next().unwrap_or(UNANSWERED);
+    let license = next();
+    // Whatever is wrong with a part of it is asked for apart.
+    let things = graphql::decode(next(), client.clock()).and_then(Answer::<Things>::into_data).unwrap_or_default();
+    let beside = Beside { purchases: things.purchases, accounts: page_of(next(), client.clock()) };
+    (license, things.metadata.filter(|metadata| metadata.version.is_some()), beside)
+}
+
+/// The first accounts, so many.
+const fn first_accounts(per_page: u8) -> Endpoint {
+    Endpoint::Users { page: Page::First, per_page }
+}
+
 /// The groups of GitLab.com.
 #[derive(Debug)]
 pub struct Groups {
@@ -176,6 +275,8 @@ pub struct Groups {
     pub identity: Identity,
     /// The groups found, or the one that the settings name.
     pub found: Result<Found, Refusal>,
+    /// What was bought for the group that the settings name; asked for by a run only.
+    pub subscription: Option<Result<Subscription, Refusal>>,
 }
 
 /// Groups and what the caller is in them.
@@ -206,18 +307,19 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
     let first = settings.group.as_ref().map_or_else(|| first_groups(OWNER), |group| Endpoint::Namespace(group.clone()));
     let maintained = first_groups(MAINTAINER);
     let more = match (&settings.group, purpose) {
-        (None, For::Test) => vec![&first, &maintained],
-        _ => vec![&first],
+        (Some(group), For::Collect) => return named(client, group),
+        (None, For::Test) => vec![Ask::Get(&first), Ask::Get(&maintained)],
+        _ => vec![Ask::Get(&first)],
     };
-    let (identity, more) = identity(client, &more, purpose);
+    let (identity, more) = identity(client, &more, true, purpose);
     let mut more = more.into_iter();
     let first = more.next().unwrap_or(UNANSWERED);
-    if identity.user.is_err() {
+    if identity.user().is_err() {
         // Without a user `/groups` answers 200 with public groups.
-        return Groups { identity, found: Ok(Found::Nothing) };
+        return Groups { identity, found: Ok(Found::Nothing), subscription: None };
     }
     let found = if settings.group.is_some() {
-        decode::<Namespace>(first, clock).map(Found::Named)
+        decode(first, clock).map(Found::Named)
     } else {
         page_of(first, clock).and_then(|(answer, groups)| {
             if !groups.is_empty() {
@@ -236,7 +338,24 @@ pub fn groups(client: &mut Client<'_>, purpose: For) -> Groups {
             })
         })
     };
-    Groups { identity, found }
+    Groups { identity, found, subscription: None }
+}
+
+/// Ask for the group that the settings name, for a run. A namespace is shown to users alone, so that only one that is not found leaves open
+/// whose token it is.
+fn named(client: &mut Client<'_>, group: &str) -> Groups {
+    let clock = client.clock();
+    let (namespace, bought) = (Endpoint::Namespace(group.to_owned()), Endpoint::Subscription(group.to_owned()));
+    let (mut identity, answers) = identity(client, &[Ask::Get(&namespace), Ask::Get(&bought)], false, For::Collect);
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(UNANSWERED);
+    let found = decode(next(), clock).map(Found::Named);
+    let subscription = Some(decode(next(), clock));
+    if matches!(found, Err(Refusal::NotFound)) {
+        // If that is refused, it is what the run fails with.
+        let _ = identity.know_user(client);
+    }
+    Groups { identity, found, subscription }
 }
 
 /// The first groups in which the caller has this role.
@@ -258,33 +377,29 @@ pub fn others(maintained: Result<Response, Refusal>, owned: &dyn Fn(&Id) -> bool
     groups
 }
 
-/// Version, user and, for a test, token, together with some things more.
-fn identity(client: &mut Client<'_>, more: &[&Endpoint], purpose: For) -> (Identity, Vec<Result<Response, Refusal>>) {
+/// Version and, where they are to be known, user and token, together with some things more.
+fn identity(
+    client: &mut Client<'_>,
+    more: &[Ask<'_>],
+    asks_user: bool,
+    purpose: For,
+) -> (Identity, Vec<Result<Response, Refusal>>) {
     let clock = client.clock();
-    let mut asks = vec![Ask::Get(&Endpoint::Metadata), Ask::Get(&Endpoint::CurrentUser)];
+    let mut asks = vec![Ask::Get(&Endpoint::Metadata)];
+    if asks_user {
+        asks.push(Ask::Get(&Endpoint::CurrentUser));
+    }
     if purpose == For::Test {
         asks.push(Ask::Get(&Endpoint::TokenSelf));
     }
-    asks.extend(more.iter().map(|endpoint| Ask::Get(endpoint)));
+    asks.extend(more);
     let mut answers = client.send(&asks).into_iter();
     let mut next = || answers.next().unwrap_or(UNANSWERED);
-    let mut metadata: Result<Metadata, Refusal> = decode(next(), clock);
-    let user: Result<CurrentUser, Refusal> = decode(next(), clock);
+    let metadata: Result<Metadata, Refusal> = decode(next(), clock);
+    let user = asks_user.then(|| decode(next(), clock));
     let token = (purpose == For::Test).then(|| decode(next(), clock));
     let more = more.iter().map(|_| next()).collect();
-    // Before 15.2 only the older of the two endpoints is there.
-    if metadata == Err(Refusal::NoSuchEndpoint) {
-        metadata = decode(client.ask(&Endpoint::Version), clock);
-    }
-    if metadata.as_ref().is_ok_and(|metadata| metadata.version.is_none()) || metadata.as_ref().is_err_and(hides) {
-        // Who answers as GitLab does for the user is GitLab, and something before it hides its version.
-        metadata = match metadata {
-            metadata if user.is_ok() => Ok(metadata.unwrap_or_default()),
-            Ok(_) => Err(Refusal::another_service()),
-            refused => refused,
-        };
-    }
-    (Identity { metadata, user, token }, more)
+    (Identity::of(client, metadata, user, token), more)
 }
 
 /// Whether a refusal says that this one thing is not to be had, and nothing of GitLab's state or of the token.

@@ -62,8 +62,10 @@ fn another_path_of_the_granted_host_is_refused_and_the_line_named() {
             assert_eq!(denial.code, DenialCode::Path);
             let words = format!("the path {path} of {url} is not below what is granted ({})", expected.join(", "));
             assert_eq!(denial.message, words);
-            let hint =
-                format!("`{url}{path}` among the plugin's allowed-origins would allow it; only its author can add it");
+            let method = if path.ends_with("/graphql") { "POST " } else { "" };
+            let hint = format!(
+                "`{method}{url}{path}` among the plugin's allowed-origins would allow it; only its author can add it"
+            );
             assert_eq!(denial.hint, hint);
         }
         assert_eq!(call.bill.requests.len(), 0);

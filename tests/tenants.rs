@@ -160,11 +160,11 @@ fn a_limits_file_counts_for_a_tenant() {
     };
     for command in ["test", "collect"] {
         run(command, "requests = 200").assert_code(0);
-        let ran = run(command, "requests = 2");
+        let ran = run(command, "requests = 1");
         ran.assert_code(1);
-        let words = "the limit requests = 2 of one call is used up";
+        let words = "the limit requests = 1 of one call is used up";
         assert!(ran.stdout.contains(words) || ran.stderr.contains(words), "{} {}", ran.stdout, ran.stderr);
-        let ran = run(command, "requests = { value = 2, mode = \"warn\" }");
+        let ran = run(command, "requests = { value = 1, mode = \"warn\" }");
         ran.assert_code(0);
         let words = "limit passed, warned   requests, ";
         assert!(ran.stdout.contains(words) || ran.stderr.contains(words), "{} {}", ran.stdout, ran.stderr);

@@ -1,12 +1,16 @@
 //! The plan of one top-level group, and the list of groups.
 //!
-//! Guarantees: namespace, subscription and add-ons of a group are asked for at once; whether the caller is an owner of it
+//! Guarantees: namespace, subscription and add-ons of a group are asked for at once, those of one that the settings name by its path,
+//! and the add-ons after them; whether the caller is an owner of it
 //! is decided by whether GitLab tells what was bought. A group that cannot be read leaves the others readable.
 //!
 //! Refuses subgroups and personal namespaces: seats are counted for top-level groups.
 
+use super::ahead::Before;
 use super::endings::{ListName, bad_page, judge};
-use super::{CHOOSE_SELF_MANAGED, NOT_GITLAB_COM, Page, billable, fail, is_no_right, learned, leave, members};
+use super::{
+    CHOOSE_SELF_MANAGED, NOT_GITLAB_COM, Page, billable, can_be_left, fail, is_no_right, learned, leave, members,
+};
 use crate::configuration::settings::Settings;
 use crate::cursor::{AddOn, Group, Place, Stage};
 use crate::failure::{Explanation, Failure};
@@ -25,9 +29,13 @@ use crate::seats::{self, AddOnPlace};
 use crate::survey;
 use crate::transport::Response;
 
+const STAGE: &str = "plan";
+
+pub(super) const LIST_STAGE: &str = "groups";
+
 /// The next page of the list of groups.
 pub(super) fn list(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
-    page.stage = "groups";
+    page.stage = LIST_STAGE;
     let Some(walk) = place.groups.take() else {
         leave(place);
         return Ok(());
@@ -65,20 +73,63 @@ pub(super) fn take_list(
 
 /// The plan of the group that is next.
 pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
-    page.stage = "plan";
     if place.queue.is_empty() {
+        page.stage = STAGE;
         leave(place);
         return Ok(());
     }
     let id = place.queue.remove(0);
-    let settings = client.settings();
-    if !survey::is_gitlab_com(settings) {
+    if !survey::is_gitlab_com(client.settings()) {
         // The pool is the instance's; the group is only where its holders are looked for.
+        page.stage = STAGE;
         place.group = Some(Group { id, path: String::new() });
         place.turn_to(Stage::Members, Walk::by_number(ROWS_PER_PAGE));
         return Ok(());
     }
-    let Asked { namespace, subscription, purchases, maintained } = ask(client, &id, place);
+    let asked = ask(client, &id, None, place);
+    take(client, id, asked, place, page)
+}
+
+/// What was told of a group just now.
+pub(super) struct Known {
+    pub(super) namespace: Namespace,
+    pub(super) subscription: Result<Subscription, Refusal>,
+}
+
+impl Known {
+    /// Whether the caller is an owner of it: only they see the plan, and what was bought.
+    pub(super) const fn is_owned(&self) -> bool {
+        self.subscription.is_ok() || self.namespace.plan.is_some()
+    }
+
+    /// Whether what is known is all there is, and not what a server in trouble told.
+    fn can_be_taken(&self) -> bool {
+        self.subscription.as_ref().err().is_none_or(can_be_left)
+    }
+}
+
+/// The plan of a group of which something is known. Whatever goes wrong is left to the next call, which then begins with
+/// this group.
+pub(super) fn read_of(client: &mut Client<'_>, known: Known, place: &mut Place, page: &mut Page) {
+    let before = Before::of(place, page);
+    let id = known.namespace.id.clone();
+    // A call that has taken long ends, and a server in trouble is not asked for more.
+    let is_read = known.can_be_taken() && !client.is_late() && {
+        let asked = ask(client, &id, Some(known), place);
+        take(client, id.clone(), asked, place, page).is_ok()
+    };
+    if !is_read {
+        before.restore(place, page);
+        page.stage = LIST_STAGE;
+        place.queue.push(id);
+        place.turn_to(Stage::Group, Walk::default());
+    }
+}
+
+fn take(client: &mut Client<'_>, id: Id, asked: Asked, place: &mut Place, page: &mut Page) -> Result<(), Failure> {
+    page.stage = STAGE;
+    let settings = client.settings();
+    let Asked { namespace, subscription, purchases, maintained } = asked;
     if let Some(maintained) = maintained {
         // Nothing of the queue has been read so far.
         let owned = |other: &Id| *other == id || place.queue.contains(other);
@@ -108,7 +159,7 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
         Ok(subscription) => (Some(subscription), None),
         Err(refusal) if is_no_right(&refusal) => (None, None),
         Err(refusal) if refusal.is_of_one_thing() => (None, Some(refusal.explanation(settings).message)),
-        Err(refusal) => return Err(fail(refusal, &Endpoint::Subscription(id), settings)),
+        Err(refusal) => return Err(fail(refusal, &Endpoint::Subscription(id.as_str().to_owned()), settings)),
     };
     // Only owners see the plan of a namespace.
     let is_owner = subscription.is_some() || namespace.plan.is_some();
@@ -165,12 +216,17 @@ struct Asked {
     maintained: Option<Result<Response, Refusal>>,
 }
 
-fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
+/// Asks for what is not `known`.
+fn ask(client: &mut Client<'_>, id: &Id, known: Option<Known>, place: &Place) -> Asked {
     let namespace = Endpoint::Namespace(id.as_str().to_owned());
-    let subscription = Endpoint::Subscription(id.clone());
+    let subscription = Endpoint::Subscription(id.as_str().to_owned());
     let purchases = queries::purchases(Some(id), Optional(place.unknown_fields));
-    let mut asks = vec![Ask::Get(&namespace), Ask::Get(&subscription)];
-    if client.settings().add_ons {
+    let mut asks = Vec::new();
+    if known.is_none() {
+        asks.extend([Ask::Get(&namespace), Ask::Get(&subscription)]);
+    }
+    let wants_add_ons = client.settings().add_ons && known.as_ref().is_none_or(Known::is_owned);
+    if wants_add_ons {
         asks.push(Ask::Query(&purchases));
     }
     let maintained = survey::first_groups(survey::MAINTAINER);
@@ -180,10 +236,14 @@ fn ask(client: &mut Client<'_>, id: &Id, place: &Place) -> Asked {
     let mut answers = client.send(&asks).into_iter();
     let clock = client.clock();
     let mut next = || answers.next().unwrap_or(UNANSWERED);
+    let (namespace, subscription) = match known {
+        Some(Known { namespace, subscription }) => (Ok(namespace), subscription),
+        None => (decode(next(), clock), decode(next(), clock)),
+    };
     Asked {
-        namespace: decode(next(), clock),
-        subscription: decode(next(), clock),
-        purchases: client.settings().add_ons.then(&mut next),
+        namespace,
+        subscription,
+        purchases: wants_add_ons.then(&mut next),
         maintained: place.others_unseen.then(next),
     }
 }

@@ -6,14 +6,14 @@
 //!
 //! Refuses to go on where nothing of seats can be read at all, with the role or scope that would do.
 
-use super::group::{add_ons_not_read, has_add_ons, take_list, take_purchases};
+use super::group::{self, Known, LIST_STAGE, add_ons_not_read, has_add_ons, take_list, take_purchases};
 use super::{Page, fail, learned, users};
 use crate::configuration::settings::{IdentityLevel, Settings};
 use crate::cursor::{Place, Stage};
 use crate::failure::{Explanation, Failure};
-use crate::gitlab::client::{Ask, Client};
+use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::Endpoint;
-use crate::gitlab::entities::{CurrentUser, License, Metadata};
+use crate::gitlab::entities::{CurrentUser, License, Metadata, Purchase};
 use crate::gitlab::queries::{self, Optional};
 use crate::gitlab::refusal::Refusal;
 use crate::gitlab::scalars::Presence;
@@ -21,8 +21,7 @@ use crate::paging::Walk;
 use crate::quoting::quoted;
 use crate::record::{Capabilities, Capability, Entry, Source};
 use crate::seats::{self, AddOnPlace};
-use crate::survey::{self, For, Found, GROUPS_PER_PAGE, GUEST, Licensing, MAINTAINER, OWNER};
-use crate::transport::Response;
+use crate::survey::{self, For, Found, GROUPS_PER_PAGE, GUEST, Identity, Licensing, MAINTAINER, OWNER};
 
 /// Why GitLab.com tells nothing, for `test` and `collect` alike.
 pub const NO_GROUP: &str =
@@ -52,6 +51,16 @@ pub(super) fn open(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fa
     if survey::is_gitlab_com(client.settings()) { open_groups(client, page) } else { open_instance(client, page) }
 }
 
+/// Version and user, as far as they were asked for.
+fn version_and_user(
+    Identity { metadata, user, .. }: Identity,
+    settings: &Settings,
+) -> Result<(Metadata, Option<CurrentUser>), Failure> {
+    let metadata = metadata.map_err(|refusal| fail(refusal, &Endpoint::Metadata, settings))?;
+    let user = user.transpose().map_err(|refusal| fail(refusal, &Endpoint::CurrentUser, settings))?;
+    Ok((metadata, user))
+}
+
 const fn known(is_known: bool) -> Capability {
     if is_known { Capability::Yes } else { Capability::No }
 }
@@ -62,9 +71,8 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
     let has_full_rows = found.has_full_rows();
     let stopped = found.is_stopped_by_admin_mode();
     let release = found.identity.release();
-    let metadata = found.identity.metadata.map_err(|refusal| fail(refusal, &Endpoint::Metadata, settings))?;
-    let user = found.identity.user.map_err(|refusal| fail(refusal, &Endpoint::CurrentUser, settings))?;
     let licensing = found.licensing.map_err(|refusal| fail(refusal, &Endpoint::License, settings))?;
+    let (metadata, user) = version_and_user(found.identity, settings)?;
     if let Some(Err(refusal)) = found.row
         && !matches!(refusal, Refusal::NotAllowed | Refusal::Scope(_))
     {
@@ -84,7 +92,7 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
             let unread = License::default();
             with_license(client, license.as_ref().unwrap_or(&unread), &mut place, page);
             let is_whole = has_full_rows && license.is_some();
-            hidden(&user, stopped, has_full_rows, is_whole, settings, page);
+            hidden(user.as_ref(), stopped, has_full_rows, is_whole, settings, page);
         }
         Licensing::None => page.warn(
             "no-license",
@@ -98,11 +106,10 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
         ),
     }
     let sells = matches!(licensing, Licensing::Read(_) | Licensing::Hidden(_));
-    let mut first_page = None;
+    let (purchases, accounts) = found.beside.map_or((None, None), |beside| (beside.purchases, Some(beside.accounts)));
     if settings.add_ons && sells {
         let may_know = matches!(licensing, Licensing::Read(_));
-        let (could, users) = read_add_ons(client, may_know, has_full_rows, &mut place, page)?;
-        first_page = users;
+        let could = read_add_ons(client, purchases, may_know, &mut place, page)?;
         if let Some(Entry::Source(source)) = page.entries.first_mut() {
             source.capabilities.add_ons = could;
         }
@@ -128,8 +135,8 @@ fn open_instance(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Fail
             place.groups = Some(Walk::by_number(GROUPS_PER_PAGE));
         }
     }
-    if let Some(answer) = first_page {
-        users::take_first(client, answer, &mut place, page);
+    if let Some(found) = accounts.filter(|_| has_full_rows) {
+        users::take_first(client, found, &mut place, page);
     }
     Ok(place)
 }
@@ -163,33 +170,26 @@ fn with_license(client: &Client<'_>, license: &License, place: &mut Place, page:
     page.entries.push(Entry::Pool(pool));
 }
 
-/// Whether there are add-ons, and with the answer to that the first page of accounts, if it is `wanted`.
+/// The add-ons, if they have not come.
 fn read_add_ons(
     client: &mut Client<'_>,
+    came: Option<Vec<Purchase>>,
     may_know: bool,
-    wanted: bool,
     place: &mut Place,
     page: &mut Page,
-) -> Result<(Capability, Option<Result<Response, Refusal>>), Failure> {
+) -> Result<Capability, Failure> {
     let settings = client.settings();
     if !has_add_ons(place) {
         add_ons_not_read("GitLab tells since version 16.7.", page);
-        return Ok((Capability::No, None));
+        return Ok(Capability::No);
     }
     let mut optional = Optional(place.unknown_fields);
-    let query = queries::purchases(None, optional);
-    let first_page = users::first();
-    let mut asks = vec![Ask::Query(&query)];
-    if wanted {
-        asks.push(Ask::Get(&first_page));
-    }
-    let mut answers = client.send(&asks).into_iter();
-    let purchases = queries::ask_purchases(client, &mut optional, None, answers.next());
+    let purchases = came.map_or_else(|| queries::ask_purchases(client, &mut optional, None, None), Ok);
     learned(optional, "add-ons", &mut place.unknown_fields, page);
     let name = settings.display_name();
     let scope = AddOnPlace { group: None, name: &name };
     let could = take_purchases(purchases, scope, may_know, place, page, settings)?;
-    Ok((if could { Capability::Yes } else { Capability::Unknown }, answers.next()))
+    Ok(if could { Capability::Yes } else { Capability::Unknown })
 }
 
 fn source(settings: &Settings, metadata: Metadata, licensing: &Licensing, has_full_rows: bool) -> Source {
@@ -221,31 +221,31 @@ fn source(settings: &Settings, metadata: Metadata, licensing: &Licensing, has_fu
 
 /// GitLab answers the same 403 to everyone but an effective administrator; only `/user` tells who Admin Mode stops.
 fn hidden(
-    user: &CurrentUser,
+    user: Option<&CurrentUser>,
     stopped: bool,
     has_full_rows: bool,
     is_whole: bool,
     settings: &Settings,
     page: &mut Page,
 ) {
-    let name = quoted(&user.username);
+    let name = user.map_or_else(|| "The token's user".to_owned(), |user| format!("@{}", quoted(&user.username)));
     if has_full_rows {
         page.warn("accounts-not-all", AUDITORS_MISS, None);
     }
     let (who, remedy) = if stopped {
         (
             format!(
-                "@{name} is an administrator, but this GitLab uses Admin Mode and the access token lacks the scope admin_mode"
+                "{name} is an administrator, but this GitLab uses Admin Mode and the access token lacks the scope admin_mode"
             ),
             format!("Create a new token with that scope at {}", settings.admin_token_page()),
         )
-    } else if user.is_admin == Some(true) {
+    } else if user.is_some_and(|user| user.is_admin == Some(true)) {
         (
-            format!("@{name} is an administrator, and GitLab refuses the license all the same (403)"),
+            format!("{name} is an administrator, and GitLab refuses the license all the same (403)"),
             "Have the address restrictions of GitLab and of what stands before it checked.".to_owned(),
         )
     } else {
-        (format!("@{name} is not an administrator of this GitLab"), "An administrator's token would do.".to_owned())
+        (format!("{name} is not an administrator of this GitLab"), "An administrator's token would do.".to_owned())
     };
     if has_full_rows {
         if !is_whole {
@@ -265,31 +265,32 @@ fn hidden(
 }
 
 fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failure> {
-    page.stage = "groups";
+    page.stage = LIST_STAGE;
     let settings = client.settings();
     let found = survey::groups(client, For::Collect);
     let release = found.identity.release();
-    let metadata = found.identity.metadata.map_err(|refusal| fail(refusal, &Endpoint::Metadata, settings))?;
-    let user = found.identity.user.map_err(|refusal| fail(refusal, &Endpoint::CurrentUser, settings))?;
+    let (metadata, user) = version_and_user(found.identity, settings)?;
     let mut place = Place::new(settings.source_key(), Stage::Groups);
     place.release = release;
     place.unknown_fields = Optional::lacking(release).0;
     place.unknown_of_holders = place.unknown_fields;
     let asked =
         settings.group.as_ref().map_or_else(|| survey::first_groups(OWNER), |group| Endpoint::Namespace(group.clone()));
-    let groups = found.found.map_err(|refusal| match (&settings.group, refusal) {
-        (Some(group), Refusal::NotFound) => Failure::NotFound(unknown_group(group, &user).at(asked.name())),
-        (_, refusal) => fail(refusal, &asked, settings),
+    let groups = found.found.map_err(|refusal| match (&settings.group, &user, refusal) {
+        (Some(group), Some(user), Refusal::NotFound) => Failure::NotFound(unknown_group(group, user).at(asked.name())),
+        (_, _, refusal) => fail(refusal, &asked, settings),
     })?;
+    let mut named = None;
     match groups {
-        Found::Named(group) => {
-            if !survey::is_top_level(&group) {
-                return Err(Failure::InvalidConfiguration(survey::not_top_level(&group)));
+        Found::Named(namespace) => {
+            if !survey::is_top_level(&namespace) {
+                return Err(Failure::InvalidConfiguration(survey::not_top_level(&namespace)));
             }
-            // Only owners see the plan of a namespace.
-            place.role = if group.plan.is_some() { OWNER } else { MAINTAINER };
-            place.queue.push(group.id);
-            place.stage = Stage::Group;
+            if seats::is_of_an_instance(&namespace) {
+                return Err(Failure::InvalidConfiguration(Explanation::new(NOT_GITLAB_COM).hint(CHOOSE_SELF_MANAGED)));
+            }
+            named = found.subscription.map(|subscription| Known { namespace, subscription });
+            place.role = if named.as_ref().is_some_and(Known::is_owned) { OWNER } else { MAINTAINER };
         }
         Found::Listed { role, groups, answer, .. } => {
             place.role = role;
@@ -332,5 +333,8 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
             email: if settings.identity == IdentityLevel::Full { Capability::Unknown } else { Capability::No },
         },
     }));
+    if let Some(known) = named {
+        group::read_of(client, known, &mut place, page);
+    }
     Ok(place)
 }

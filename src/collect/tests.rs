@@ -75,9 +75,12 @@ fn call(script: &mut Script, cursor: Option<&str>) -> Result<Batch, Failure> {
     collect(&without_add_ons(), &Credential::Injected, cursor, script, &NOW)
 }
 
-/// The answers to the first questions.
+/// The answers to the first questions. Who is shown the license need not be asked who they are.
 fn opening(metadata: Response, user: Response, license: Response) -> Vec<Line> {
-    vec![line("/api/v4/metadata", metadata), line("/api/v4/user", user), line("/api/v4/license", license)]
+    let user = (license.status != 200).then(|| line("/api/v4/user", user));
+    let mut lines = vec![line("/api/v4/metadata", metadata), line("/api/v4/license", license)];
+    lines.extend(user);
+    lines
 }
 
 fn first_page(metadata: Response, user: Response, license: Response) -> Script {

@@ -5,7 +5,7 @@
 //!
 //! Refuses rows that an administrator would not get, and a list without anybody, which would read as "all released".
 
-use super::ahead::{self, Ahead, Before, Came};
+use super::ahead::{self, Ahead, Before, Came, Found};
 use super::endings::{ListName, allocated_differs, bad_page, judge};
 use super::{EMPTY_LIST, MEND_EMPTY_LIST, Page, fail, leave};
 use crate::configuration::settings::Settings;
@@ -14,12 +14,11 @@ use crate::failure::{Explanation, Failure};
 use crate::gitlab::client::Client;
 use crate::gitlab::endpoint::{self, Endpoint, ROWS_PER_PAGE};
 use crate::gitlab::entities::PersonRow;
-use crate::gitlab::refusal::{Refusal, decode, page_of};
+use crate::gitlab::refusal::{Refusal, decode};
 use crate::paging::ahead::Asked;
 use crate::paging::{Break, Taken, Then};
 use crate::record::Entry;
 use crate::seats::{self, Downgraded, SeatRules};
-use crate::transport::Response;
 
 const STAGE: &str = "accounts";
 
@@ -39,20 +38,9 @@ pub(super) fn read(client: &mut Client<'_>, place: &mut Place, page: &mut Page) 
     ahead::each(client, pages, place, page, &take)
 }
 
-/// The first page of accounts, to be asked for beside something else.
-pub(super) const fn first() -> Endpoint {
-    endpoint_of(endpoint::Page::First)
-}
-
 /// Take the first page, which was asked for beside something else. Whatever is wrong with it is left to the next call, which then
 /// begins with it.
-pub(super) fn take_first(
-    client: &mut Client<'_>,
-    answer: Result<Response, Refusal>,
-    place: &mut Place,
-    page: &mut Page,
-) {
-    let found = page_of(answer, client.clock());
+pub(super) fn take_first(client: &mut Client<'_>, found: Found, place: &mut Place, page: &mut Page) {
     let came = found.as_ref().map_or(0, |(_, rows)| rows.len());
     let (before, entries) = (Before::of(place, page), page.entries.len());
     let taken = take(client, (Asked::only(endpoint::Page::First), came, found), place, page);

@@ -53,7 +53,7 @@ fn address(found: &Identity, settings: &Settings) -> Finding {
 
 /// Whether GitLab takes the token and lets its user in.
 fn token(found: &Identity, settings: &Settings) -> Finding {
-    match &found.user {
+    match found.user() {
         Ok(user) => Finding::Pass(format!("GitLab accepts the token of @{}.", quoted(&user.username))),
         // A token whose scopes are too small was recognised: the scopes have a check of their own.
         Err(Refusal::Scope(_) | Refusal::Permission(_)) => Finding::Pass("GitLab recognises the token.".to_owned()),
@@ -104,7 +104,7 @@ fn version(found: &Identity, settings: &Settings) -> Finding {
 
 /// Whether the scopes reach. Only a 403 of GitLab's is proof; the list of scopes explains it.
 fn token_scopes(found: &Identity, more: Option<&Refusal>, settings: &Settings) -> Finding {
-    let refused = [found.user.as_ref().err(), found.metadata.as_ref().err(), more];
+    let refused = [found.user().err(), found.metadata.as_ref().err(), more];
     let too_small =
         refused.into_iter().flatten().find(|refusal| matches!(refusal, Refusal::Scope(_) | Refusal::Permission(_)));
     if let Some(refusal) = too_small {

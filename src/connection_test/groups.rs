@@ -44,7 +44,7 @@ pub(super) fn check(settings: &Settings, client: &mut Client<'_>, report: &mut R
 fn ask(client: &mut Client<'_>, group: &Namespace) -> First {
     let clock = client.clock();
     let namespace = Endpoint::Namespace(group.id.as_str().to_owned());
-    let subscription = Endpoint::Subscription(group.id.clone());
+    let subscription = Endpoint::Subscription(group.id.as_str().to_owned());
     let holders = Endpoint::BillableMembers { group: group.id.clone(), window: Window { number: 1, size: 1 } };
     let [namespace, subscription, holders] = client.ask_all([&namespace, &subscription, &holders]);
     First {
@@ -55,7 +55,7 @@ fn ask(client: &mut Client<'_>, group: &Namespace) -> First {
 }
 
 fn role(found: &Groups, first: Option<&First>, settings: &Settings) -> Finding {
-    let user = match &found.identity.user {
+    let user = match found.identity.user() {
         Ok(user) => user,
         Err(refusal) => return Finding::Fail(refusal.explanation(settings)),
     };

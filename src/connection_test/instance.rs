@@ -32,7 +32,7 @@ pub(super) fn check(settings: &Settings, client: &mut Client<'_>, report: &mut R
 /// `/user` tells the role that an account has; what the license and the list of users answer, whether it counts for
 /// this token.
 fn role(found: &Instance, settings: &Settings) -> Finding {
-    let user = match &found.identity.user {
+    let user = match found.identity.user() {
         Ok(user) => user,
         Err(refusal) => return Finding::Fail(refusal.explanation(settings)),
     };

@@ -45,6 +45,16 @@ pub enum Ask<'a> {
     Get(&'a Endpoint),
     /// By GraphQL.
     Query(&'a Query),
+    /// By REST, in the hope that it is wanted: what goes wrong is not tried again, and says nothing of other requests.
+    Hoped(&'a Endpoint),
+    /// The same by GraphQL.
+    HopedQuery(&'a Query),
+}
+
+impl Ask<'_> {
+    const fn is_hoped(self) -> bool {
+        matches!(self, Self::Hoped(_) | Self::HopedQuery(_))
+    }
 }
 
 /// A request that waits to be sent.
@@ -310,7 +320,10 @@ impl<'a> Client<'a> {
                     Ok(response) => Ok(without_secret(credential, response)),
                     Err(error) => Err(Refusal::NoAnswer(error)),
                 };
-                if let Some(fault) = fault {
+                let is_hoped = asks.get(turn.place).copied().flatten().is_some_and(Ask::is_hoped);
+                if is_hoped {
+                    let _ = done(turn.place, answer);
+                } else if let Some(fault) = fault {
                     let elapsed = at.saturating_sub(began) / NANOSECONDS;
                     round.faulty.push((Turn { answer: Some(answer), ..turn }, fault, elapsed));
                 } else {
@@ -389,11 +402,13 @@ fn request(settings: &Settings, credential: &Credential, ask: Ask<'_>) -> Reques
         headers.push(RequestHeader { name: CREDENTIAL_HEADER, value, secret: true });
     }
     match ask {
-        Ask::Get(endpoint) => {
+        Ask::Get(endpoint) | Ask::Hoped(endpoint) => {
             let path = format!("{}{}", base.path(), endpoint.path_and_query());
             Request::get(base.scheme(), base.authority(), path, headers)
         }
-        Ask::Query(query) => Request::query(base.scheme(), base.authority(), base.path(), headers, query.body()),
+        Ask::Query(query) | Ask::HopedQuery(query) => {
+            Request::query(base.scheme(), base.authority(), base.path(), headers, query.body())
+        }
     }
 }
 

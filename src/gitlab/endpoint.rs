@@ -85,8 +85,8 @@ pub enum Endpoint {
     },
     /// `GET /namespaces/:id` by number or path: plan and seats of a group.
     Namespace(String),
-    /// `GET /namespaces/:id/gitlab_subscription`: what was bought for a group. Owner.
-    Subscription(Id),
+    /// `GET /namespaces/:id/gitlab_subscription` by number or path: what was bought for a group. Owner.
+    Subscription(String),
     /// `GET /groups/:id/billable_members`, ascending by id of the account. Top-level groups of GitLab.com; Owner.
     BillableMembers {
         /// The group.
@@ -201,12 +201,14 @@ impl Endpoint {
             Self::License => return Cow::Borrowed("/api/v4/license"),
             Self::Users { .. } | Self::NewestUser => return Cow::Borrowed("/api/v4/users"),
             Self::Groups { .. } => return Cow::Borrowed("/api/v4/groups"),
-            Self::Namespace(name) => {
+            Self::Namespace(name) | Self::Subscription(name) => {
                 let mut path = "/api/v4/namespaces/".to_owned();
                 encode(&mut path, name);
+                if matches!(self, Self::Subscription(_)) {
+                    path.push_str("/gitlab_subscription");
+                }
                 path
             }
-            Self::Subscription(group) => format!("/api/v4/namespaces/{}/gitlab_subscription", group.as_str()),
             Self::BillableMembers { group, .. } => format!("/api/v4/groups/{}/billable_members", group.as_str()),
             Self::Members { group, .. } | Self::MembersAmong { group, .. } => {
                 format!("/api/v4/groups/{}/members/all", group.as_str())
@@ -288,7 +290,8 @@ mod tests {
                 "/api/v4/groups?min_access_level=50&top_level_only=true&all_available=false&order_by=id&sort=asc&per_page=98&page=3",
             ),
             (Endpoint::Namespace("a/b c".to_owned()), "/api/v4/namespaces/a%2Fb%20c"),
-            (Endpoint::Subscription(id("9")), "/api/v4/namespaces/9/gitlab_subscription"),
+            (Endpoint::Subscription("9".to_owned()), "/api/v4/namespaces/9/gitlab_subscription"),
+            (Endpoint::Subscription("a/b c".to_owned()), "/api/v4/namespaces/a%2Fb%20c/gitlab_subscription"),
             (
                 Endpoint::BillableMembers { group: id("9"), window },
                 "/api/v4/groups/9/billable_members?per_page=98&page=3",

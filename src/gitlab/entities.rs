@@ -426,6 +426,8 @@ object! {
             pub enterprise: Option<Purchase>,
             /// `currentLicense`.
             pub license: Option<SeenLicense>,
+            /// `metadata`, which has the names of REST.
+            pub metadata: Option<Metadata>,
         }
     }
 }

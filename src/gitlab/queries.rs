@@ -3,7 +3,8 @@
 //! Guarantees: what is asked for gets the name that REST has for it, by aliases, so that one type reads both. A field or
 //! argument that not every version has is left out when this GitLab is known to lack it: [`Optional`].
 //!
-//! Refuses to ask for everything at once: an unknown field fails the whole query.
+//! Refuses to ask for everything at once: an unknown field fails the whole query. Only [`opening`] asks for two things, and who
+//! sends it asks for each apart where it fails.
 
 use super::client::Client;
 use super::entities::{Purchase, Things};
@@ -173,13 +174,27 @@ pub fn group_members(path: &str, optional: Optional, after: Option<&str>) -> Que
     Query::new(&text.concat()).with("path", Variable::Text(path.to_owned())).with("after", cursor(after))
 }
 
-/// The add-ons that run, of a group or of the instance. Before 17.5 there is no list of them, only one by its name.
+/// Version and edition of an instance with its add-ons, from a GitLab that has the list of them (17.5+): those have `metadata` with
+/// both fields, too (`enterprise` since 15.6), and everybody may read it.
 #[must_use]
-pub fn purchases(group: Option<&Id>, optional: Optional) -> Query {
+pub fn opening() -> Query {
+    let text = ["{ metadata { version enterprise } purchases: addOnPurchases ", &purchase(Optional::default()), " }"];
+    Query::new(&text.concat())
+}
+
+/// The fields of an add-on.
+fn purchase(optional: Optional) -> String {
     let mut fields = "{ id name".to_owned();
     optional.field(&mut fields, "purchasedQuantity", "bought");
     optional.field(&mut fields, "assignedQuantity", "assigned");
     fields.push_str(" }");
+    fields
+}
+
+/// The add-ons that run, of a group or of the instance. Before 17.5 there is no list of them, only one by its name.
+#[must_use]
+pub fn purchases(group: Option<&Id>, optional: Optional) -> Query {
+    let fields = purchase(optional);
     let namespace = group.map_or(Variable::Null, |id| Variable::Text(["gid://gitlab/Group/", id.as_str()].concat()));
     let text = if optional.asks("addOnPurchases") {
         ["($ns: NamespaceID) { purchases: addOnPurchases(namespaceId: $ns) ", &fields, " }"].concat()

@@ -103,15 +103,21 @@ fn read_head(stream: &mut TcpStream) -> bool {
     head(stream).is_some()
 }
 
-/// The head of a request, if it comes.
+/// The head of a request, when all of the request has come: what is closed with something unread takes the answer with it.
 fn head(stream: &mut TcpStream) -> Option<String> {
-    let mut head = Vec::new();
+    let mut request = Vec::new();
     let mut buffer = [0; 4096];
-    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+    loop {
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => return None,
-            Ok(read) => head.extend_from_slice(&buffer[..read]),
+            Ok(read) => request.extend_from_slice(&buffer[..read]),
+        }
+        let text = String::from_utf8_lossy(&request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return Some(format!("{head}\r\n\r\n"));
         }
     }
-    Some(String::from_utf8_lossy(&head).into_owned())
 }

@@ -26,6 +26,11 @@ fn holders(number: u64, answer: Response) -> Line {
     line(format!("/api/graphql AddOnPurchase/{number}\""), answer)
 }
 
+/// The add-ons are refused together with the version, and alone.
+fn refused_twice(answer: &Response) -> [Line; 2] {
+    ["metadata", "$ns"].map(|words| line(format!("/api/graphql {words}"), answer.clone()))
+}
+
 fn wanted() -> Configuration {
     configuration(&[])
 }
@@ -99,7 +104,6 @@ fn an_empty_list_means_none_to_those_who_may_know() {
 #[test]
 fn an_empty_list_means_nothing_to_anybody_else() {
     let mut lines = opening(json(200, METADATA), json(200, MEMBER), json(403, FORBIDDEN));
-    lines.push(line(ONE_ROW, page(&[1])));
     lines.push(line("/api/graphql currentLicense", hidden("license")));
     lines.push(bought("[]"));
     lines.push(line(USERS, page(&[1, 4])));
@@ -113,7 +117,6 @@ fn an_empty_list_means_nothing_to_anybody_else() {
 #[test]
 fn a_list_with_something_in_it_is_taken_from_anybody() {
     let mut lines = opening(json(200, METADATA), json(200, MEMBER), json(403, FORBIDDEN));
-    lines.push(line(ONE_ROW, page(&[1])));
     lines.push(line("/api/graphql currentLicense", hidden("license")));
     lines.push(pro(1));
     lines.push(line(USERS, page(&[1, 4])));
@@ -146,11 +149,73 @@ fn add_ons_that_are_refused_leave_the_seats_readable() {
         (response(404, "text/html", "<html>Not here</html>"), false),
     ] {
         let mut lines = instance("18.9.1");
-        lines.push(line("/api/graphql addOnPurchases", answer.clone()));
+        lines.extend(refused_twice(&answer));
         let run = Run::to_the_end(&wanted(), lines);
         let shown = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!((run.codes(), run.is_complete()), (vec!["add-ons-not-read"], complete), "{shown}");
         assert_eq!((run.source().capabilities.add_ons, run.ids()), (Capability::Unknown, vec!["1", "4"]), "{shown}");
+    }
+}
+
+/// Version, edition and add-ons come with one answer, license and the first accounts beside it.
+#[test]
+fn a_small_instance_is_read_at_once() {
+    let with_version = |version: &str| {
+        let told = format!(r#"{{"data":{{"metadata":{version},"purchases":[{}]}}}}"#, purchase(5, "DUO_CORE", 9, 0));
+        line("/api/graphql metadata", json(200, &told))
+    };
+    let mut lines = instance("18.9.1");
+    lines.remove(0);
+    lines.push(with_version(r#"{"version":"18.9.1-ee","enterprise":true}"#));
+    let run = Run::to_the_end(&wanted(), lines.clone());
+    assert_eq!((run.codes(), run.is_complete(), run.ids()), (vec![], true, vec!["1", "4"]));
+    assert_eq!((run.script.waves.as_slice(), run.pools().len()), ([3].as_slice(), 2));
+    assert_eq!((run.source().product_version.as_deref(), run.source().edition), (Some("18.9.1-ee"), Some("EE")));
+    assert_eq!(run.source().capabilities.add_ons, Capability::Yes);
+
+    // Where GraphQL does not tell the version, REST does.
+    for hidden in ["null", r#"{"version":null,"enterprise":true}"#] {
+        *lines.last_mut().unwrap() = with_version(hidden);
+        lines.push(line("/api/v4/metadata", json(200, METADATA)));
+        let run = Run::to_the_end(&wanted(), lines.clone());
+        assert_eq!((run.codes(), run.script.waves.as_slice()), (vec![], [3, 1].as_slice()), "{hidden}");
+        assert_eq!(run.source().product_version.as_deref(), Some("18.9.1-ee"));
+        lines.pop();
+    }
+    // Whatever is wrong with the version is nothing that is wrong with the add-ons, and costs no wait.
+    let limited = and_header(response(429, "text/plain", "Retry later"), "retry-after", "1");
+    for wrong in [
+        hidden("metadata"),
+        json(200, r#"{"data":{"metadata":{"version":false},"purchases":[]}}"#),
+        json(200, r#"{"data":null,"errors":[{"message":"Internal server error"}]}"#),
+        json(503, "{}"),
+        limited,
+    ] {
+        *lines.last_mut().unwrap() = line("/api/graphql metadata", wrong.clone());
+        lines.push(line("/api/v4/metadata", json(200, METADATA)));
+        lines.push(line("/api/graphql $ns", json(200, r#"{"data":{"purchases":[]}}"#)));
+        let run = Run::to_the_end(&wanted(), lines.clone());
+        assert_eq!((run.codes(), run.is_complete()), (vec![], true), "{wrong:?}");
+        assert_eq!((run.script.waves.as_slice(), run.script.pauses.len()), ([3, 1, 1].as_slice(), 0), "{wrong:?}");
+        lines.truncate(lines.len() - 2);
+    }
+}
+
+/// What is asked for in the hope that it is wanted says nothing where it is not, and nobody waits for it.
+#[test]
+fn what_goes_wrong_beside_the_license_is_nothing_to_who_does_not_need_it() {
+    let limited = and_header(response(429, "text/plain", "Retry later"), "retry-after", "1");
+    for wrong in [json(503, "{}"), json(401, r#"{"errors":[{"message":"Invalid token"}]}"#), limited] {
+        let unlicensed = row(4).replace("\"using_license_seat\":true", "\"using_license_seat\":false");
+        let mut lines = opening(json(200, METADATA), json(200, ADMIN), json(200, "null"));
+        lines.push(line("/api/graphql metadata", wrong.clone()));
+        // The first page, too, is asked for again by the call that begins with it.
+        lines.extend([line(USERS, wrong.clone()), line(USERS, list([unlicensed]))]);
+        let run = Run::to_the_end(&wanted(), lines);
+        assert_eq!((run.codes(), run.ids(), run.is_complete()), (vec!["no-license"], vec!["4"], true), "{wrong:?}");
+        // Only the next call keeps to what a server has said of its pace.
+        let pauses = usize::from(wrong.status == 429);
+        assert_eq!((run.script.waves.as_slice(), run.script.pauses.len()), ([3, 1, 1].as_slice(), pauses), "{wrong:?}");
     }
 }
 
@@ -168,7 +233,7 @@ fn add_ons_that_fail_leave_the_seats_readable() {
         response(403, "text/html", "<html>"),
     ] {
         let mut lines = instance("18.9.1");
-        lines.push(line("/api/graphql addOnPurchases", answer.clone()));
+        lines.extend(refused_twice(&answer));
         let run = Run::to_the_end(&wanted(), lines);
         assert_eq!((run.codes(), run.is_complete()), (vec!["add-ons-not-read"], false), "{answer:?}");
         assert_eq!(run.ids(), ["1", "4"], "{answer:?}");
@@ -462,10 +527,8 @@ fn the_add_ons_of_a_group_are_its_own() {
     let lines = |answer: Response| {
         vec![
             line("/api/v4/metadata", json(200, METADATA)),
-            line("/api/v4/user", json(200, MEMBER)),
             line("/api/v4/namespaces/acme", json(200, namespace)),
-            line("/api/v4/namespaces/9", json(200, namespace)),
-            line("/api/v4/namespaces/9/gitlab_subscription", json(200, NOTHING_TOLD)),
+            line("/api/v4/namespaces/acme/gitlab_subscription", json(200, NOTHING_TOLD)),
             line("/api/graphql gid://gitlab/Group/9\"", answer),
             line("/api/v4/groups/9/billable_members?per_page=100&page=1", last(list([super::groups::holder(1)]))),
             super::groups::among(9, &[1], list([])),

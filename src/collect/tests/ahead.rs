@@ -376,7 +376,7 @@ fn a_cursor_of_another_form_is_not_guessed() {
     let mut instance = Instance::sparse(1_000, 2, 5);
     instance.cursor = "{\"v\":2,\"id\":\"";
     let read = read(&mut instance, 4);
-    assert_eq!((read.ids.len(), read.complete, read.requests), (1_000, true, 3 + 3 + 10 + 1));
+    assert_eq!((read.ids.len(), read.complete, read.requests), (1_000, true, 2 + 3 + 10 + 1));
     assert_eq!(instance.paths.iter().filter(|path| path.contains("&page=")).count(), 3);
 }
 

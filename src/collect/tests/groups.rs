@@ -245,25 +245,90 @@ fn a_list_of_seats_that_fails_is_a_lower_bound_and_no_end_of_the_run() {
     assert_eq!(run.verdicts(), [("group:9:premium", "4", Some(true)), ("group:12:premium", "5", Some(true))]);
 }
 
-#[test]
-fn the_group_of_the_settings_is_the_only_one() {
-    let mut lines = vec![
-        line("/api/v4/metadata", json(200, METADATA)),
-        line("/api/v4/user", json(200, MEMBER)),
-        line("/api/v4/namespaces/acme", json(200, r#"{"id":9,"kind":"group","full_path":"acme","parent_id":null}"#)),
-    ];
+fn acme() -> Configuration {
+    com(&[("group", "acme"), ("add_ons", "false")])
+}
+
+/// All of a run over a group that the settings name: version, user, namespace, subscription, and the lists.
+fn named() -> Vec<Line> {
+    let mut lines = vec![line("/api/v4/metadata", json(200, METADATA))];
     lines.extend(plan(9, "premium", 1, 1));
+    lines[1].0 = "/api/v4/namespaces/acme".to_owned();
+    lines[2].0 = "/api/v4/namespaces/acme/gitlab_subscription".to_owned();
     lines.push(billable(9, 100, &[4]));
     lines.push(among(9, &[4], list([])));
     lines.push(line(members_path(9, 1), last(list([]))));
-    let run = Run::to_the_end(&com(&[("group", "acme"), ("add_ons", "false")]), lines);
-    assert_eq!(run.stages(), [Stage::Group, Stage::Others, Stage::Billable]);
-    assert_eq!((run.ids(), run.is_complete(), run.codes()), (vec!["4"], true, vec![]));
-    assert_eq!(run.source().source_key, "https://gitlab.com#group:acme");
+    lines
 }
 
 #[test]
+fn the_group_of_the_settings_is_the_only_one() {
+    let run = Run::to_the_end(&acme(), named());
+    assert_eq!(run.stages(), [Stage::Others, Stage::Billable]);
+    assert_eq!((run.ids(), run.is_complete(), run.codes()), (vec!["4"], true, vec![]));
+    assert_eq!(run.source().source_key, "https://gitlab.com#group:acme");
+    // Its namespace is asked for once, and its plan comes with the source.
+    assert_eq!(run.pool_ids(), ["group:9:premium"]);
+    assert_eq!((run.batches[0].entries.len(), run.batches[0].progress.stage), (2, "plan"));
+}
+
+/// What is told beside the namespace may fail; the call that begins with it is the next one, and it asks for all of it.
+#[test]
+fn a_plan_that_fails_beside_the_group_of_the_settings_is_read_by_the_next_call() {
+    let mut lines = named();
+    // Not worth another try within the call.
+    lines[2].1 = json(504, "");
+    let mut script = Script::new(lines.iter().take(3).cloned());
+    let wanted = com(&[("group", "acme")]);
+    let batch = collect(&wanted, &Credential::Injected, None, &mut script, &NOW).unwrap();
+    assert_eq!(place_in(&batch, &wanted).stage, Stage::Group);
+    assert_eq!((batch.entries.len(), batch.progress.stage), (1, "groups"));
+    assert_eq!(script.queries().len(), 0, "a server in trouble is not asked for more by the call that met it");
+
+    lines.extend(plan(9, "premium", 1, 1));
+    let run = Run::to_the_end(&acme(), lines);
+    assert_eq!(run.stages(), [Stage::Group, Stage::Others, Stage::Billable]);
+    assert_eq!((run.ids(), run.is_complete(), run.codes()), (vec!["4"], true, vec![]));
+    assert_eq!(run.pool_ids(), ["group:9:premium"]);
+}
+
+/// A self-managed GitLab tells it by the plan, and nothing more is asked of it.
+#[test]
+fn a_group_of_the_settings_on_an_instance_is_a_failure_at_once() {
+    let mut lines = named();
+    lines[1].1 = json(200, r#"{"id":9,"kind":"group","full_path":"acme","parent_id":null,"plan":"default"}"#);
+    lines.truncate(3);
+    let run = Run::until_it_stops(&acme(), Script::new(lines));
+    assert!(matches!(run.failure, Some(Failure::InvalidConfiguration(_))), "{:?}", run.failure);
+    assert_eq!((run.batches.len(), run.script.seen.len()), (0, 3));
+}
+
+/// Whoever is no Owner is not asked for add-ons, which only Owners see.
+#[test]
+fn the_group_of_the_settings_read_by_a_maintainer_is_a_lower_bound() {
+    let mut lines = named();
+    lines[1].1 = json(200, r#"{"id":9,"kind":"group","full_path":"acme","parent_id":null}"#);
+    lines[2].1 = json(403, FORBIDDEN);
+    lines.truncate(3);
+    lines.push(line(members_path(9, 1), last(list([member(4, 10, Some(true))]))));
+    lines.push(line("/api/graphql group(fullPath", of_group(&connection(&[], None))));
+    let run = Run::to_the_end(&com(&[("group", "acme")]), lines);
+    assert_eq!((run.codes(), run.ids(), run.is_complete()), (vec!["lower-bound"], vec!["4"], false));
+    assert_eq!((run.script.queries().len(), run.batches[0].entries.len()), (1, 2));
+}
+
+/// Who asks is asked for where the group is not found, and nowhere else.
+#[test]
 fn a_group_of_the_settings_that_is_not_there_is_a_failure() {
+    let expired = vec![
+        line("/api/v4/metadata", json(401, EXPIRED)),
+        line("/api/v4/namespaces/acme", json(401, EXPIRED)),
+        line("/api/v4/namespaces/acme/gitlab_subscription", json(401, EXPIRED)),
+    ];
+    let run = Run::until_it_stops(&com(&[("group", "acme")]), Script::new(expired));
+    assert!(matches!(run.failure, Some(Failure::Unauthorized { .. })), "{:?}", run.failure);
+    assert_eq!(run.script.seen.len(), 3);
+
     let lines = vec![
         line("/api/v4/metadata", json(200, METADATA)),
         line("/api/v4/user", json(200, MEMBER)),

@@ -26,6 +26,7 @@ pub(super) enum Node<'a> {
     /// An account, and whether it is the caller's own.
     User(Box<Account>, Type),
     License(Box<LicenseFacts>),
+    Metadata,
     Purchase(&'a AddOnFacts),
     /// Somebody who may have an add-on seat, the id by which purchases know the holder, and the purchases there are.
     Eligible(Box<Account>, u64, &'a [AddOnFacts]),
@@ -67,6 +68,7 @@ impl Node<'_> {
             Self::Query => Type::Query,
             Self::User(_, ty) | Self::Page(ty, ..) | Self::Edge(ty, ..) => *ty,
             Self::License(_) => Type::License,
+            Self::Metadata => Type::Metadata,
             Self::Purchase(_) => Type::Purchase,
             Self::Eligible(..) => Type::EligibleUser,
             Self::Assignment(_) => Type::Assignment,
@@ -209,6 +211,11 @@ impl<'a> Resolution<'a> {
             Node::Query => self.root(name, arguments),
             Node::User(account, _) => Got::Leaf(of_user(account, name)),
             Node::License(facts) => Got::Leaf(of_license(facts, name)),
+            Node::Metadata => Got::Leaf(match name {
+                "version" => json!(self.instance.options.scenario.version()),
+                "revision" => json!(self.instance.options.scenario.revision()),
+                _ => json!(self.instance.options.scenario.enterprise()),
+            }),
             Node::Purchase(purchase) => Got::Leaf(match name {
                 "id" => json!(purchase.gid),
                 "name" => json!(purchase.name),
@@ -260,6 +267,8 @@ impl<'a> Resolution<'a> {
             ),
             "currentLicense" if scenario.gitlab_com() || !caller.reads_license() => Got::denied(),
             "currentLicense" => Got::optional(instance.license_facts().map(|facts| Node::License(Box::new(facts)))),
+            // Of those who are signed in.
+            "metadata" => Got::optional(caller.token.map(|_| Node::Metadata)),
             "users" => self.users(arguments),
             "addOnPurchases" => Got::List(self.purchases(arguments).iter().map(Node::Purchase).collect()),
             "addOnPurchase" => {

@@ -14,6 +14,7 @@ pub(super) use table::INPUTS;
 pub(super) enum Type {
     Query,
     CurrentUser,
+    Metadata,
     User,
     Users,
     UserEdge,
@@ -114,6 +115,7 @@ impl Type {
         match self {
             Self::Query => "Query",
             Self::CurrentUser => "CurrentUser",
+            Self::Metadata => "Metadata",
             Self::User => "UserCore",
             Self::Users => "UserCoreConnection",
             Self::UserEdge => "UserCoreEdge",

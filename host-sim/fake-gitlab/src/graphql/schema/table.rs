@@ -127,6 +127,7 @@ impl Definition {
 const QUERY: &[Definition] = &[
     field("currentUser", Gives::Object(Type::CurrentUser)),
     field("currentLicense", Gives::Object(Type::License)).since(EE),
+    field("metadata", Gives::Object(Type::Metadata)),
     field("users", Gives::Connection(Type::Users)).taking(&[
         takes("ids", ID).list(),
         takes("usernames", STRING).list(),
@@ -145,6 +146,8 @@ const QUERY: &[Definition] = &[
     field("namespace", Gives::Object(Type::Namespace)).taking(PATH),
     field("group", Gives::Object(Type::Group)).taking(PATH),
 ];
+
+const METADATA: &[Definition] = &[text("version"), text("revision"), flag("enterprise").since(since(15, 6))];
 
 const USER: &[Definition] = &[
     id(),
@@ -275,6 +278,7 @@ impl Type {
             Self::Query => QUERY,
             Self::CurrentUser | Self::User => USER,
             Self::License => LICENSE,
+            Self::Metadata => METADATA,
             Self::EligibleUser => ELIGIBLE_USER,
             Self::Purchase => PURCHASE,
             Self::Assignment => ASSIGNMENT,
