@@ -14,6 +14,8 @@
 //! GitLab.com opening ─► Group ─► Others ─► Billable ─► Holders* ─► next   owner
 //!            opening ─► Group ─► Members ─► SeenMembers ─► next           maintainer: a lower bound
 //! ```
+//!
+//! What the opening has read already is left out: the first accounts of an instance, and the group that the settings name.
 
 use crate::configuration::Configuration;
 use crate::configuration::settings::Settings;

@@ -175,7 +175,8 @@ pub fn group_members(path: &str, optional: Optional, after: Option<&str>) -> Que
 }
 
 /// Version and edition of an instance with its add-ons, from a GitLab that has the list of them (17.5+): those have `metadata` with
-/// both fields, too (`enterprise` since 15.6), and everybody may read it.
+/// both fields, too. Everybody who is signed in may read it (`read_instance_metadata` in `app/graphql/types/metadata_type.rb`, 18.x),
+/// but for fine-grained tokens without that permission.
 #[must_use]
 pub fn opening() -> Query {
     let text = ["{ metadata { version enterprise } purchases: addOnPurchases ", &purchase(Optional::default()), " }"];
