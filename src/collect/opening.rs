@@ -11,11 +11,11 @@ use super::{Page, fail, learned, users};
 use crate::configuration::settings::{IdentityLevel, Settings};
 use crate::cursor::{Place, Stage};
 use crate::failure::{Explanation, Failure};
-use crate::gitlab::client::Client;
+use crate::gitlab::client::{Client, UNANSWERED};
 use crate::gitlab::endpoint::Endpoint;
 use crate::gitlab::entities::{CurrentUser, License, Metadata, Purchase};
 use crate::gitlab::queries::{self, Optional};
-use crate::gitlab::refusal::Refusal;
+use crate::gitlab::refusal::{Refusal, decode};
 use crate::gitlab::scalars::Presence;
 use crate::paging::Walk;
 use crate::quoting::quoted;
@@ -289,8 +289,11 @@ fn open_groups(client: &mut Client<'_>, page: &mut Page) -> Result<Place, Failur
             if seats::is_of_an_instance(&namespace) {
                 return Err(Failure::InvalidConfiguration(Explanation::new(NOT_GITLAB_COM).hint(CHOOSE_SELF_MANAGED)));
             }
-            named = found.subscription.map(|subscription| Known { namespace, subscription });
-            place.role = if named.as_ref().is_some_and(Known::is_owned) { OWNER } else { MAINTAINER };
+            // What was not asked for is asked for by the next call.
+            let subscription = found.subscription.unwrap_or_else(|| decode(UNANSWERED, client.clock()));
+            let known = Known { namespace, subscription };
+            place.role = if known.is_owned() { OWNER } else { MAINTAINER };
+            named = Some(known);
         }
         Found::Listed { role, groups, answer, .. } => {
             place.role = role;

@@ -8,7 +8,8 @@
 //! message.
 //!
 //! Refuses to go on after an answer that says that nothing more is wanted, a 401 or a 429 which is not waited out: what
-//! has not been sent then is not sent, and gets that answer. All others are read through [`super::refusal`].
+//! has not been sent then is not sent, and gets that answer. What is only hoped for ends nothing, and is not asked for again. All others
+//! are read through [`super::refusal`].
 
 use super::endpoint::Endpoint;
 use super::graphql::Query;
